@@ -1,0 +1,77 @@
+"""The serving side of ttrpc."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from moorage_ttrpc import peers, sockets
+from moorage_ttrpc.connections import Connection
+from moorage_ttrpc.methods import Services
+from moorage_ttrpc.sessions import Session
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves methods on one or more unix sockets of one event loop."""
+
+    def __init__(self, services: Services, *, allow: Callable[[peers.Peer], bool] = peers.same_user) -> None:
+        self._services = services
+        self._allow = allow
+        self._listeners: list[asyncio.AbstractServer] = []
+        self._files: list[tuple[Path, tuple[int, int]]] = []
+        self._sessions: set[Session] = set()
+
+    @property
+    def sessions(self) -> int:
+        """How many connections are open."""
+        return len(self._sessions)
+
+    async def serve(self, path: Path, mode: int = 0o600) -> None:
+        """Listen at ``path``; connections are served as long as the loop runs. Raises as ``sockets.listen``."""
+        listener = sockets.listen(path, mode)
+        self._files.append((path, sockets.identity(path)))
+        await self.serve_socket(listener)
+
+    async def serve_socket(self, listener: socket.socket) -> None:
+        """Serve a socket that listens already, such as an inherited one. The server closes it."""
+        loop = asyncio.get_running_loop()
+        self._listeners.append(await loop.create_unix_server(self._accept, sock=listener))
+
+    async def shutdown(self, grace: float = 10.0) -> None:
+        """Take no more connections, let running calls end for ``grace`` seconds, then close."""
+        self._stop_listening()
+        busy = [session.idle() for session in self._sessions]
+        if busy:
+            await asyncio.wait([asyncio.ensure_future(idle) for idle in busy], timeout=grace)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close everything now; running calls are cancelled."""
+        self._stop_listening()
+        for session in list(self._sessions):
+            session.connection.close()
+        await asyncio.gather(*(session.ended() for session in list(self._sessions)))
+
+    def _stop_listening(self) -> None:
+        for path, known in self._files:
+            sockets.remove(path, known)
+        for listener in self._listeners:
+            listener.close()
+        self._files.clear()
+        self._listeners.clear()
+
+    def _accept(self) -> Connection:
+        session = Session(self._services, self._admit, self._sessions.discard)
+        self._sessions.add(session)
+        return session.connection
+
+    def _admit(self, peer: peers.Peer) -> bool:
+        allowed = self._allow(peer)
+        if not allowed:
+            log.warning("connection from pid %d, uid %d: refused", peer.pid, peer.uid)
+        return allowed

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moorage_sdk import errors
+from moorage_ttrpc import clients, methods, servers
+
+
+async def echo(request: bytes, call: methods.Call) -> bytes:
+    return request
+
+
+async def forever(request: bytes, call: methods.Call) -> bytes:
+    await asyncio.Event().wait()
+    return b""
+
+
+def serving(**handlers: Any) -> servers.Server:
+    return servers.Server({"s": {name: methods.Method(bytes, handler, bytes) for name, handler in handlers.items()}})
+
+
+def test_the_socket_is_private_and_goes_with_the_server(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = serving(Echo=echo)
+        await server.serve(tmp_path / "s")
+        assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600
+        client = await clients.connect(tmp_path / "s")
+        assert await client.call("s", "Echo", b"x") == b"x"
+        await server.close()
+        assert not (tmp_path / "s").exists()
+        await asyncio.wait_for(client.connection.closed.wait(), 5)
+
+    asyncio.run(main())
+
+
+def test_a_refused_peer_is_cut_off(tmp_path: Path) -> None:
+    async def main() -> None:
+        asked = []
+        server = servers.Server({}, allow=lambda peer: bool(asked.append(peer)))
+        await server.serve(tmp_path / "s")
+        client = await clients.connect(tmp_path / "s")
+        with pytest.raises(errors.Unavailable):
+            await client.call("s", "Echo", b"x")
+        assert asked[0].pid == os.getpid() and asked[0].uid == os.getuid()
+        await server.close()
+
+    asyncio.run(main())
+
+
+def test_shutdown_lets_calls_end_and_close_cancels_them(tmp_path: Path) -> None:
+    async def main() -> None:
+        going = asyncio.Event()
+
+        async def slow(request: bytes, call: methods.Call) -> bytes:
+            going.set()
+            await asyncio.sleep(0.1)
+            return b"done"
+
+        server = serving(Slow=slow, Forever=forever)
+        await server.serve(tmp_path / "s")
+        client = await clients.connect(tmp_path / "s")
+        call = asyncio.create_task(client.call("s", "Slow", b""))
+        await going.wait()
+        await server.shutdown(5)
+        assert await call == b"done"
+
+        server = serving(Forever=forever)
+        await server.serve(tmp_path / "t")
+        client = await clients.connect(tmp_path / "t")
+        call = asyncio.create_task(client.call("s", "Forever", b""))
+        await asyncio.sleep(0.05)
+        await server.shutdown(0.05)
+        with pytest.raises(errors.Unavailable):
+            await call
+
+    asyncio.run(main())
+
+
+def test_ssl_is_not_needed() -> None:
+    code = (
+        "import sys; sys.modules['ssl'] = None\n"
+        "import moorage_ttrpc.servers, moorage_ttrpc.clients\n"
+        "assert not {'grpc', 'google.protobuf', '_ssl'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
