@@ -1,0 +1,151 @@
+import threading
+from pathlib import Path
+
+import lmdb
+import pytest
+from moorage_kv import Store, WriteTxn
+from moorage_kv.writers import Writer
+from moorage_sdk import errors
+
+
+def open_store(path: Path) -> Store:
+    return Store.open(path, tables=("rows",), map_size=8 << 20)
+
+
+def put(key: bytes, value: bytes = b"x"):  # type: ignore[no-untyped-def]
+    return lambda txn: txn.table("rows").put(key, value)
+
+
+def test_jobs_that_queue_share_a_commit_and_fail_alone(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    gate, before = threading.Event(), store.stats().commits
+
+    def fail(txn: WriteTxn) -> None:
+        txn.table("rows").put(b"gone", b"x")
+        raise ValueError("mine alone")
+
+    started = threading.Event()
+    first = store.submit(lambda txn: started.set() or gate.wait(10))
+    assert started.wait(10)
+    futures = [store.submit(put(b"%d" % number)) for number in range(20)]
+    failing = store.submit(fail)
+    gate.set()
+    for future in (first, *futures):
+        future.result(10)
+    with pytest.raises(ValueError, match="mine alone"):
+        failing.result(10)
+    assert store.stats().commits - before == 2
+    with store.read() as txn:
+        assert len(txn.table("rows")) == 20
+        assert b"gone" not in txn.table("rows")
+    store.close()
+
+
+def test_a_future_is_done_only_after_the_commit(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    seen: list[bytes | None] = []
+
+    def look(_: object) -> None:
+        with store.read() as txn:
+            seen.append(txn.table("rows").get(b"k"))
+
+    future = store.submit(put(b"k"))
+    future.add_done_callback(look)
+    future.result(10)
+    store.close()
+    assert seen == [b"x"]
+
+
+def test_a_cancelled_job_does_not_run(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    gate = threading.Event()
+    store.submit(lambda txn: gate.wait(10))
+    doomed = store.submit(put(b"doomed"))
+    assert doomed.cancel()
+    gate.set()
+    store.write(put(b"next"))
+    with store.read() as txn:
+        assert list(txn.table("rows").keys()) == [b"next"]
+    store.close()
+
+
+def test_waiting_for_a_write_inside_a_write_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    with pytest.raises(errors.Internal, match="inside a write"):
+        store.write(lambda txn: store.write(put(b"k")))
+    store.close()
+
+
+def test_a_full_map_takes_back_one_job_and_the_store_goes_on(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, tables=("rows",), map_size=1 << 20)
+    gate = threading.Event()
+    store.submit(lambda txn: gate.wait(10))
+    small, big = store.submit(put(b"small")), store.submit(put(b"big", b"x" * (2 << 20)))
+    after = store.submit(put(b"after"))
+    gate.set()
+    with pytest.raises(errors.ResourceExhausted):
+        big.result(10)
+    small.result(10)
+    after.result(10)
+    with store.read() as txn:
+        assert list(txn.table("rows").keys()) == [b"after", b"small"]
+    store.write(put(b"later"))
+    store.close()
+
+
+def input_output_error() -> lmdb.Error:
+    error = lmdb.Error("mdb_txn_commit: Input/output error")
+    error.code = 5  # type: ignore[misc]  # as the C extension sets it
+    return error
+
+
+class Broken:
+    """An environment whose commits fail as ``fdatasync`` failing with EIO makes them fail."""
+
+    def __init__(self, env: lmdb.Environment) -> None:
+        self.env = env
+        self.broken = True
+
+    def begin(self, **options: object) -> object:
+        txn = self.env.begin(**options)  # type: ignore[call-overload]
+        return BrokenTxn(txn, self) if "parent" not in options else txn
+
+
+class BrokenTxn:
+    def __init__(self, txn: lmdb.Transaction, broken: Broken) -> None:
+        self.txn, self.broken = txn, broken
+
+    def __enter__(self) -> object:
+        return self.txn
+
+    def __exit__(self, *exc: object) -> None:
+        if self.broken.broken:
+            self.txn.abort()
+            raise input_output_error()
+        self.txn.commit()
+
+
+def test_a_failed_sync_latches_although_the_next_commit_would_succeed(tmp_path: Path) -> None:
+    env = lmdb.open(str(tmp_path), max_dbs=2)
+    tables = {"rows": env.open_db(b"rows")}
+    broken = Broken(env)
+    writer = Writer(broken, tables, str(tmp_path))
+    with pytest.raises(errors.Unavailable, match="Input/output error"):
+        writer.submit(put(b"one")).result(10)
+    broken.broken = False
+    with pytest.raises(errors.Unavailable, match="restart the daemon"):
+        writer.submit(put(b"two")).result(10)
+    assert writer.failure is not None
+    writer.close()
+    with env.begin(db=tables["rows"]) as txn:
+        assert txn.stat(tables["rows"])["entries"] == 0
+    env.close()
+
+
+def test_close_commits_what_is_queued_and_refuses_more(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    futures = [store.submit(put(b"%d" % number)) for number in range(100)]
+    store.close()
+    assert all(future.done() and future.exception() is None for future in futures)
+    with pytest.raises(errors.Unavailable, match="closed"):
+        store.write(put(b"late"))
