@@ -1,0 +1,1 @@
+"""Values of ``moorage_sdk`` to messages and back, one module per kind of value."""

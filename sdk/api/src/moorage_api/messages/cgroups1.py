@@ -1,0 +1,5 @@
+"""Resource use under cgroup v1 (io.containerd.cgroups.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

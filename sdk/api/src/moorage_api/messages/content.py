@@ -1,0 +1,5 @@
+"""Blobs and ingests (containerd.services.content.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Applying and computing layers (containerd.services.diff.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Health of a server (grpc.health.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Plugins and the daemon itself (containerd.services.introspection.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Leases and their resources (containerd.services.leases.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Activation of mounts (containerd.services.mounts.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

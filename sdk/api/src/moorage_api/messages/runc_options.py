@@ -1,0 +1,5 @@
+"""Options of runc tasks (containerd.runc.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Sandbox records and controllers (containerd.services.sandbox.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Named streams (containerd.services.streaming.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,22 @@
+# Written by generate.py from protos/; do not edit.
+
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+
+from google.protobuf.descriptor import FieldDescriptor as _FieldDescriptor
+from google.protobuf.internal.containers import (
+    MessageMap as _MessageMap,
+    RepeatedCompositeFieldContainer as _RepeatedCompositeFieldContainer,
+    RepeatedScalarFieldContainer as _RepeatedScalarFieldContainer,
+    ScalarMap as _ScalarMap,
+)
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper as _EnumTypeWrapper
+from google.protobuf.message import Message as _Message
+
+class StreamInit(_Message):
+    """Gives the stream its name."""
+    id: str
+    def __init__(
+        self,
+        *,
+        id: str | None = ...,
+    ) -> None: ...

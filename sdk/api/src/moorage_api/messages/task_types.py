@@ -1,0 +1,5 @@
+"""State of processes (containerd.v1.types)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Running containers (containerd.services.tasks.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)

@@ -1,0 +1,5 @@
+"""Events forwarded by shims (containerd.services.events.ttrpc.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)
