@@ -1,6 +1,7 @@
 import errno
 
 import pytest
+
 from moorage_sys import libc
 
 

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from moorage_sdk.mounts import Mount
 from moorage_sys import loops, mounts
 

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from moorage_sys import mount_api, mounts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")

@@ -1,4 +1,5 @@
 import pytest
+
 from moorage_sdk import errors
 from moorage_sys import mount_options as options
 

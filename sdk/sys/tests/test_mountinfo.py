@@ -1,4 +1,5 @@
 import pytest
+
 from moorage_sys import mountinfo
 
 LINE = rb"36 35 98:0 /mnt1 /mnt/with\040space\011tab rw,noatime master:1 - ext3 /dev/root rw,errors=continue" + b"\n"

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
 from moorage_sys import mount_api, mountinfo, mounts

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from moorage_sys import pidfds
 
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from moorage_sys import processes
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
-
 from moorage_sys import libc, loops, mount_api, mount_options, mountinfo, paths, userns_maps
 from moorage_sys.mount_options import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, PROPAGATION, Parsed
 

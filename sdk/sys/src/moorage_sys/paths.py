@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from moorage_sdk import errors
-
 from moorage_sys import libc, mountinfo
 
 RESOLVE_NO_XDEV = 0x01
