@@ -19,6 +19,7 @@ from pathlib import Path
 
 import stubs
 from google.protobuf import descriptor_pb2
+
 from moorage_api import catalog
 
 HERE = Path(__file__).resolve().parent

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from google.protobuf import any_pb2, descriptor_pool
+
 from moorage_api import catalog, definitions
 from moorage_api.messages import events, images, task_types, types
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from moorage_sdk import errors as sdk_errors
 
 from moorage_api import methods
 from moorage_api.convert import errors
+from moorage_sdk import errors as sdk_errors
 
 _ABORTED = errors.CODES[sdk_errors.Aborted]
 Metadata = Sequence[tuple[str, str]]

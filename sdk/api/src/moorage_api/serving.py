@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
-from moorage_sdk import errors as sdk_errors
 
 from moorage_api import methods
 from moorage_api.convert import errors
+from moorage_sdk import errors as sdk_errors
 
 logger = logging.getLogger(__name__)
 

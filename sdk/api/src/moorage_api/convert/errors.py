@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 
-from moorage_sdk import errors
-
 from moorage_api.messages import rpc_status
+from moorage_sdk import errors
 
 OK = 0
 CODES: dict[type[errors.Error], int] = {
