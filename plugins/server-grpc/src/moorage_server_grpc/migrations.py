@@ -1,0 +1,68 @@
+"""The tables that servers were configured with up to configuration version 3, and the flags that name their settings.
+
+Version 4 moved them under ``[plugins]`` (``serviceMigrate`` in cmd/containerd/server/config/config.go of v2.3).
+A table of ``[plugins]`` that is there already wins, as it does in containerd. Standard library only: this runs for
+disabled servers, too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+TABLES = ("grpc", "ttrpc", "metrics")
+
+GRPC = "io.containerd.server.v1.grpc"
+TCP = "io.containerd.server.v1.grpc-tcp"
+TTRPC = "io.containerd.server.v1.ttrpc"
+DEBUG = "io.containerd.server.v1.debug"
+METRICS = "io.containerd.server.v1.metrics"
+PROMETHEUS = "io.containerd.metrics.v1.grpc-prometheus"
+
+FLAGS: dict[str, tuple[str, ...]] = {"address": ("plugins", GRPC, "address")}
+
+_SIZES = {"max_recv_message_size": "max_recv_message_size", "max_send_message_size": "max_send_message_size"}
+_GRPC = {"address": "address", "uid": "uid", "gid": "gid", **_SIZES}
+_TCP = {
+    "tcp_address": "address",
+    "tcp_tls_ca": "tls_ca",
+    "tcp_tls_cert": "tls_cert",
+    "tcp_tls_key": "tls_key",
+    "tcp_tls_common_name": "tls_common_name",
+    **_SIZES,
+}
+_SOCKET = {"address": "address", "uid": "uid", "gid": "gid"}
+
+
+def migrate(document: dict[str, Any], version: int) -> None:
+    """Move the tables of a document of ``version`` to where version 4 wants them, in place."""
+    if version > 3:
+        return
+    grpc, ttrpc, debug, metrics = (_table(document, name) for name in ("grpc", "ttrpc", "debug", "metrics"))
+    if grpc.get("address") and not ttrpc.get("address"):
+        ttrpc = {"uid": grpc.get("uid"), "gid": grpc.get("gid"), **ttrpc, "address": f"{grpc['address']}.ttrpc"}
+    _move(document, GRPC, grpc, _GRPC)
+    if grpc.get("tcp_address"):
+        _move(document, TCP, grpc, _TCP)
+    _move(document, TTRPC, ttrpc, _SOCKET)
+    if debug.get("address"):
+        _move(document, DEBUG, debug, _SOCKET)
+    if metrics.get("address"):
+        _move(document, METRICS, metrics, {"address": "address"})
+    _move(document, PROMETHEUS, metrics, {"grpc_histogram": "grpc_histogram"})
+    for name in TABLES:
+        document.pop(name, None)
+    for key in _SOCKET:
+        debug.pop(key, None)
+
+
+def _table(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """The table itself, to take out of it; a value that is no table is left alone, for the decoder to complain of."""
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _move(document: dict[str, Any], uri: str, table: dict[str, Any], keys: dict[str, str]) -> None:
+    settings = {new: table[old] for old, new in keys.items() if table.get(old) not in (None, "")}
+    plugins = document.setdefault("plugins", {}) if settings else {}
+    if settings and isinstance(plugins, dict):
+        plugins.setdefault(uri, settings)

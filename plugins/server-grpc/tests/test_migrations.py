@@ -1,0 +1,84 @@
+"""What becomes of the tables of configuration version 3."""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage_server_grpc import migrations
+
+
+def migrated(document: dict[str, Any], version: int = 3) -> dict[str, Any]:
+    migrations.migrate(document, version)
+    return document
+
+
+def test_grpc_table_becomes_the_unix_server_and_derives_ttrpc() -> None:
+    document = migrated({"grpc": {"address": "/run/x.sock", "uid": 5, "gid": 7, "max_recv_message_size": 99}})
+    assert document == {
+        "plugins": {
+            migrations.GRPC: {"address": "/run/x.sock", "uid": 5, "gid": 7, "max_recv_message_size": 99},
+            migrations.TTRPC: {"address": "/run/x.sock.ttrpc", "uid": 5, "gid": 7},
+        }
+    }
+
+
+def test_explicit_ttrpc_address_wins_over_the_derived_one() -> None:
+    document = migrated({"grpc": {"address": "/run/x.sock"}, "ttrpc": {"address": "/run/y.sock"}})
+    assert document["plugins"][migrations.TTRPC] == {"address": "/run/y.sock"}
+
+
+def test_tcp_settings_are_renamed_and_get_the_sizes() -> None:
+    table = {
+        "tcp_address": "h:1",
+        "tcp_tls_ca": "a",
+        "tcp_tls_cert": "c",
+        "tcp_tls_key": "k",
+        "max_send_message_size": 3,
+    }
+    plugins = migrated({"grpc": table})["plugins"]
+    assert plugins[migrations.TCP] == {
+        "address": "h:1",
+        "tls_ca": "a",
+        "tls_cert": "c",
+        "tls_key": "k",
+        "max_send_message_size": 3,
+    }
+    assert plugins[migrations.GRPC] == {"max_send_message_size": 3}
+
+
+def test_debug_and_metrics_addresses_move_and_the_level_stays() -> None:
+    document = migrated(
+        {"debug": {"address": "/d", "uid": 1, "level": "debug"}, "metrics": {"address": "h:2", "grpc_histogram": True}}
+    )
+    assert document == {
+        "debug": {"level": "debug"},
+        "plugins": {
+            migrations.DEBUG: {"address": "/d", "uid": 1},
+            migrations.METRICS: {"address": "h:2"},
+            migrations.PROMETHEUS: {"grpc_histogram": True},
+        },
+    }
+
+
+def test_a_table_of_the_plugin_wins() -> None:
+    document = migrated({"grpc": {"address": "/old"}, "plugins": {migrations.GRPC: {"address": "/new"}}})
+    assert document["plugins"][migrations.GRPC] == {"address": "/new"}
+
+
+@pytest.mark.parametrize("document", [{}, {"grpc": {}}, {"grpc": {"address": ""}, "ttrpc": {"address": ""}}])
+def test_nothing_set_adds_no_plugin_table(document: dict[str, Any]) -> None:
+    assert migrated(document) == {}
+
+
+def test_version_four_is_left_alone() -> None:
+    assert migrated({"grpc": {"address": "/x"}}, 4) == {"grpc": {"address": "/x"}}
+
+
+def test_it_imports_the_standard_library_only() -> None:
+    tree = ast.parse(Path(migrations.__file__).read_text())
+    names = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    names |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names
