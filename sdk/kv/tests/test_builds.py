@@ -1,5 +1,6 @@
 import lmdb
 import pytest
+
 from moorage_kv import builds
 from moorage_sdk import errors
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import lmdb
 import pytest
+
 from moorage_kv import faults
 from moorage_sdk import errors
 

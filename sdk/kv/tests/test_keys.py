@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+
 from moorage_kv import keys
 
 names = st.one_of(

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from moorage_kv import locks
 from moorage_sdk import errors
 

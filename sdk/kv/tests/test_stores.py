@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
 from moorage_kv import State, Store, WriteTxn, validation
 from moorage_sdk import errors
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from moorage_kv import Store, WriteTxn
 from moorage_sdk import errors
 

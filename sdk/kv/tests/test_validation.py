@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from moorage_kv import Store, validation
 from moorage_sdk import errors
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import lmdb
 import pytest
+
 from moorage_kv import Store, WriteTxn
 from moorage_kv.writers import Writer
 from moorage_sdk import errors
@@ -54,6 +55,30 @@ def test_a_future_is_done_only_after_the_commit(tmp_path: Path) -> None:
     future.result(10)
     store.close()
     assert seen == [b"x"]
+
+
+def test_hooks_run_in_order_after_the_commit_and_only_then(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = open_store(tmp_path)
+    seen: list[int] = []
+
+    def note(number: int) -> None:
+        with store.read() as txn:
+            assert txn.table("rows").get(b"%d" % number) == b"x"
+        seen.append(number)
+        if number == 3:
+            raise RuntimeError("a hook of foreign code")
+
+    def change(number: int, txn: WriteTxn) -> None:
+        txn.table("rows").put(b"%d" % number, b"x")
+        txn.after_commit(lambda: note(number))
+        if number == 5:
+            raise ValueError("not committed")
+
+    futures = [store.submit(lambda txn, number=number: change(number, txn)) for number in range(10)]
+    assert [future.exception(10) is None for future in futures] == [number != 5 for number in range(10)]
+    assert seen == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert "hook after a commit failed" in caplog.text
+    store.close()
 
 
 def test_a_cancelled_job_does_not_run(tmp_path: Path) -> None:

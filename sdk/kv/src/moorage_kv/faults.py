@@ -6,6 +6,7 @@ import errno
 import os
 
 import lmdb
+
 from moorage_sdk import errors
 
 # LMDB answers a short write, which is how a full tmpfs shows, with EIO. Below this many free bytes we believe that.

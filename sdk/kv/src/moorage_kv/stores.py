@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
-from moorage_sdk import errors
 
 from moorage_kv import builds, faults, locks, validation
 from moorage_kv.txns import SYSTEM, ReadTxn, WriteTable, WriteTxn
 from moorage_kv.writers import Writer
+from moorage_sdk import errors
 
 T = TypeVar("T")
 Migration = Callable[[WriteTxn], None]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import lmdb
-from moorage_sdk import errors
 
 from moorage_kv import faults, keys
+from moorage_sdk import errors
 
 CHUNK = 256
 SYSTEM = "_system"
@@ -59,9 +59,18 @@ class WriteTxn(ReadTxn):
     def __init__(self, raw: Any, tables: Mapping[str, Any], path: str) -> None:
         super().__init__(raw, tables, path)
         self._thread = threading.get_ident()
+        self._hooks: list[Callable[[], None]] = []
 
     def table(self, name: str) -> WriteTable:
         return WriteTable(self, self._handle(name))
+
+    def after_commit(self, hook: Callable[[], None]) -> None:
+        """Call ``hook`` on the writer thread once the commit reached the disk, before anybody is told.
+
+        Hooks run in the order of the transactions, so what they publish is in order, too. They must not block; what
+        they raise is logged. Nothing is called for a transaction that fails.
+        """
+        self._hooks.append(hook)
 
     def next(self, name: str) -> int:
         """The next number of the sequence ``name``: 1, 2, and so on, never the same twice, also after a restart."""

@@ -8,22 +8,24 @@ that never reached the disk. So the writer latches: it refuses everything until 
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import lmdb
-from moorage_sdk import errors
 
 from moorage_kv import faults
 from moorage_kv.txns import WriteTxn
+from moorage_sdk import errors
 
 T = TypeVar("T")
 
 BATCH = 512
+_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -32,11 +34,18 @@ class _Job:
     future: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: BaseException | None = None
+    hooks: Sequence[Callable[[], None]] = ()
 
     def resolve(self) -> None:
+        """Run the hooks of a committed job, then tell whoever waits."""
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
+            for hook in self.hooks:
+                try:
+                    hook()
+                except Exception:  # noqa: BLE001 - foreign code; the commit happened and the next job must go on
+                    _log.exception("hook after a commit failed")
             self.future.set_result(self.result)
 
 
@@ -113,6 +122,7 @@ class Writer:
         txn = WriteTxn(raw, self._tables, self._path)
         try:
             job.result = job.fn(txn)
+            job.hooks = txn._hooks
             txn._end()
             raw.commit()
         except lmdb.Error as error:
