@@ -1,0 +1,1 @@
+"""Conformance suites, fakes and tools for tests. Imported by tests only."""

@@ -1,0 +1,365 @@
+"""What every content store must do. After ``core/content/testsuite`` of containerd v2.3, and what it leaves open."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+
+import pytest
+
+from moorage_sdk import digests, errors
+from moorage_sdk.content import ContentStore, Info, Writer
+
+SIZES = (0, 1, 500, 5_000, 50_000)
+
+
+def make_bytes(size: int, seed: int = 0) -> bytes:
+    """Bytes that differ everywhere, the same for the same arguments."""
+    return random.Random(seed * 1_000_003 + size).randbytes(size)
+
+
+def put(store: ContentStore, data: bytes, ref: str = "") -> str:
+    """Bring a blob in as a client does; returns its digest."""
+    digest = digests.of(data)
+    with store.writer(ref or f"put-{digest}", size=len(data), expected=digest) as writer:
+        writer.write(data)
+        return writer.commit(len(data), digest)
+
+
+def read(store: ContentStore, digest: str) -> bytes:
+    with store.reader(digest) as reader:
+        return reader.read_at(0, reader.size)
+
+
+class ContentSuite:
+    """Provide a fixture ``store``. Set ``keeps_labels`` where labels are kept, ``truncates`` unless they cannot be."""
+
+    keeps_labels = False
+    truncates = True
+
+    @pytest.fixture
+    def store(self) -> ContentStore:
+        raise NotImplementedError("the deriving class makes the store")
+
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("announced", ["nothing", "size", "digest", "both"])
+    def test_written_bytes_become_a_blob(self, store: ContentStore, size: int, announced: str) -> None:
+        data = make_bytes(size)
+        digest = digests.of(data)
+        known_size = size if announced in ("size", "both") else 0
+        known_digest = digest if announced in ("digest", "both") else ""
+        before = time.time_ns()
+        with store.writer("ref", size=known_size, expected=known_digest) as writer:
+            for start in range(0, size, 4096):
+                assert writer.write(data[start : start + 4096]) == len(data[start : start + 4096])
+            assert writer.digest() == digest
+            assert writer.commit(known_size, known_digest) == digest
+        info = store.info(digest)
+        assert (info.digest, info.size) == (digest, size)
+        assert before - 10**9 <= info.created_at <= time.time_ns() + 10**9
+        assert read(store, digest) == data
+        assert store.statuses() == []
+
+    def test_buffers_of_every_kind_are_taken(self, store: ContentStore) -> None:
+        with store.writer("ref") as writer:
+            writer.write(b"a")
+            writer.write(bytearray(b"bc"))
+            writer.write(memoryview(b"xdefx")[1:4])
+            assert writer.commit() == digests.of(b"abcdef")
+
+    def test_status_follows_the_bytes(self, store: ContentStore) -> None:
+        with store.writer("ref", size=256) as writer:
+            first = writer.status()
+            assert (first.ref, first.offset, first.total) == ("ref", 0, 256)
+            for step in range(1, 5):
+                writer.write(bytes(64))
+                for status in (writer.status(), store.status("ref")):
+                    assert (status.ref, status.offset, status.total) == ("ref", 64 * step, 256)
+                    assert status.started_at == first.started_at
+                    assert status.updated_at >= first.updated_at
+            assert [status.ref for status in store.statuses()] == ["ref"]
+
+    def test_statuses_are_ordered_by_reference(self, store: ContentStore) -> None:
+        for ref in ("b", "c/d e", "a"):
+            store.writer(ref).close()
+        assert [status.ref for status in store.statuses()] == ["a", "b", "c/d e"]
+
+    def test_reference_may_be_long_and_strange(self, store: ContentStore) -> None:
+        ref = "layer-sha256:" + "ü/../" * 1000
+        store.writer(ref).close()
+        assert store.status(ref).ref == ref
+
+    def test_empty_reference_is_refused(self, store: ContentStore) -> None:
+        with pytest.raises(errors.InvalidArgument):
+            store.writer("")
+
+    def test_existing_blob_is_told_when_opening(self, store: ContentStore) -> None:
+        digest = put(store, b"data")
+        with pytest.raises(errors.AlreadyExists):
+            store.writer("again", expected=digest)
+        assert store.statuses() == []
+
+    @pytest.mark.parametrize("checked", [True, False])
+    def test_existing_blob_is_told_when_committing_and_the_ingest_goes(
+        self, store: ContentStore, checked: bool
+    ) -> None:
+        data = make_bytes(1000)
+        digest = put(store, data)
+        writer = store.writer("again")
+        writer.write(data)
+        with pytest.raises(errors.AlreadyExists):
+            writer.commit(len(data), digest if checked else "")
+        assert store.statuses() == []
+        store.writer("again").close()
+
+    @pytest.mark.parametrize("size", [500, 5_000, 50_000])
+    @pytest.mark.parametrize("percent", [0, 10, 50, 90, 100])
+    def test_resumes_where_it_stopped(self, store: ContentStore, size: int, percent: int) -> None:
+        data = make_bytes(size)
+        cut = size * percent // 100
+        with store.writer("ref", size=size) as writer:
+            writer.write(data[:cut])
+            started = writer.status().started_at
+        assert store.status("ref").offset == cut
+        with store.writer("ref", size=size) as writer:
+            status = writer.status()
+            assert (status.offset, status.total, status.started_at) == (cut, size, started)
+            assert writer.digest() == digests.of(data[:cut])
+            writer.write(data[cut:])
+            assert writer.commit(size, digests.of(data)) == digests.of(data)
+        assert read(store, digests.of(data)) == data
+
+    @pytest.mark.parametrize("kept", [0, 100, 400])
+    def test_truncates_and_starts_over(self, store: ContentStore, kept: int) -> None:
+        if not self.truncates:
+            pytest.skip("this store cannot truncate")
+        data = make_bytes(500)
+        with store.writer("ref") as writer:
+            writer.write(data[:kept] + b"wrong" * 100)
+            writer.truncate(kept)
+            assert writer.status().offset == kept
+            writer.write(data[kept:])
+            with pytest.raises(errors.OutOfRange):
+                writer.truncate(501)
+            assert writer.commit(500, digests.of(data)) == digests.of(data)
+        assert read(store, digests.of(data)) == data
+
+    def test_other_total_than_before_is_refused(self, store: ContentStore) -> None:
+        store.writer("ref", size=10).close()
+        with pytest.raises(errors.FailedPrecondition):
+            store.writer("ref", size=11)
+        store.writer("ref").close()
+
+    def test_one_writer_per_reference(self, store: ContentStore) -> None:
+        with store.writer("ref"):
+            with pytest.raises(errors.Unavailable, match="locked for"):
+                store.writer("ref")
+            with pytest.raises(errors.Unavailable):
+                store.abort("ref")
+            store.writer("other").close()
+        store.writer("ref").close()
+
+    def test_failed_opening_leaves_no_lock(self, store: ContentStore) -> None:
+        for _ in range(2):
+            with pytest.raises(errors.InvalidArgument):
+                store.writer("ref", expected="sha256:short")
+        store.writer("ref").close()
+
+    def test_wrong_size_and_digest_leave_the_ingest_resumable(self, store: ContentStore) -> None:
+        data = make_bytes(1000)
+        for size, digest in ((999, digests.of(data)), (1000, digests.of(b"other")), (1001, "")):
+            with store.writer("ref") as writer:
+                if writer.status().offset == 0:
+                    writer.write(data)
+                with pytest.raises(errors.FailedPrecondition):
+                    writer.commit(size, digest)
+            assert store.status("ref").offset == 1000
+        with store.writer("ref") as writer:
+            assert writer.commit(1000, digests.of(data)) == digests.of(data)
+
+    @pytest.mark.parametrize("algorithm", ["sha384", "sha512"])
+    @pytest.mark.parametrize("late", [True, False])
+    def test_other_algorithms(self, store: ContentStore, algorithm: str, late: bool) -> None:
+        data = make_bytes(3000)
+        digest = digests.of(data, algorithm)
+        with store.writer("ref", expected="" if late else digest) as writer:
+            writer.write(data)
+            assert writer.commit(0, digest) == digest
+        assert read(store, digest) == data
+        with pytest.raises(errors.NotFound):
+            store.info(digests.of(data))
+
+    def test_closed_writer_is_closed(self, store: ContentStore) -> None:
+        writer = store.writer("ref")
+        writer.close()
+        writer.close()
+        with pytest.raises(errors.FailedPrecondition):
+            writer.write(b"late")
+        with pytest.raises(errors.FailedPrecondition):
+            writer.commit()
+
+    def test_abort_forgets_the_ingest(self, store: ContentStore) -> None:
+        with store.writer("ref") as writer:
+            writer.write(b"data")
+        store.abort("ref")
+        with pytest.raises(errors.NotFound):
+            store.status("ref")
+        with pytest.raises(errors.NotFound):
+            store.abort("ref")
+        with store.writer("ref") as writer:
+            assert writer.status().offset == 0
+
+    def test_reads_by_position(self, store: ContentStore) -> None:
+        data = make_bytes(5000)
+        with store.reader(put(store, data)) as reader:
+            assert reader.size == 5000
+            assert reader.read_at(0, 1 << 20) == data
+            assert reader.read_at(4000, 100) == data[4000:4100]
+            assert reader.read_at(4990, 100) == data[4990:]
+            assert reader.read_at(5000, 10) == b""
+            with pytest.raises(errors.OutOfRange):
+                reader.read_at(5001, 1)
+
+    def test_descriptor_is_that_of_the_bytes(self, store: ContentStore) -> None:
+        data = make_bytes(5000)
+        with store.reader(put(store, data)) as reader:
+            if (fd := reader.fileno()) < 0:
+                pytest.skip("this store has no descriptors")
+            with open(fd, "rb", closefd=False) as file:
+                assert file.read() == data
+        reader.close()
+
+    def test_open_reader_outlives_deletion(self, store: ContentStore) -> None:
+        data = make_bytes(5000)
+        digest = put(store, data)
+        with store.reader(digest) as reader:
+            store.delete(digest)
+            assert reader.read_at(0, 5000) == data
+
+    def test_unknown_content_is_not_found(self, store: ContentStore) -> None:
+        digest = digests.of(b"unknown")
+        for call in (store.info, store.reader, store.delete):
+            with pytest.raises(errors.NotFound):
+                call(digest)
+        with pytest.raises(errors.NotFound):
+            store.status("unknown")
+        with pytest.raises(errors.NotFound):
+            store.abort("unknown")
+        with pytest.raises(errors.NotFound):
+            store.update(Info(digest, labels={"a": "b"}))
+
+    @pytest.mark.parametrize(
+        "digest",
+        ["", "sha256:", "sha256:../../etc/passwd", "sha256:" + "A" * 64, "md5:" + "a" * 32, "../x:" + "a" * 64,
+         "sha256:" + "a" * 63, "sha256:" + "a" * 65, "sha512:" + "a" * 64, "sha256:" + "a" * 63 + "\n", "a" * 64],
+    )  # fmt: skip
+    def test_malformed_digests_are_refused_everywhere(self, store: ContentStore, digest: str) -> None:
+        for call in (store.info, store.reader, store.delete):
+            with pytest.raises(errors.InvalidArgument):
+                call(digest)
+        with pytest.raises(errors.InvalidArgument):
+            store.update(Info(digest))
+        if digest:
+            with pytest.raises(errors.InvalidArgument):
+                store.writer("ref", expected=digest)
+
+    def test_walk_lists_blobs_by_digest(self, store: ContentStore) -> None:
+        wanted = sorted(put(store, make_bytes(100, seed)) for seed in range(10))
+        store.writer("unfinished").close()
+        assert [info.digest for info in store.walk()] == wanted
+        store.delete(wanted.pop(3))
+        assert [info.digest for info in store.walk()] == wanted
+
+    def test_blob_may_go_while_walking(self, store: ContentStore) -> None:
+        wanted = sorted(put(store, make_bytes(100, seed)) for seed in range(4))
+        walked = []
+        for info in store.walk():
+            walked.append(info.digest)
+            if info.digest != wanted[-1]:
+                store.delete(info.digest)
+        assert walked == wanted
+
+    def test_labels(self, store: ContentStore) -> None:
+        data = make_bytes(100)
+        with store.writer("ref") as writer:
+            writer.write(data)
+            digest = writer.commit(labels={"k1": "v1", "k2": "v2"})
+        if not self.keeps_labels:
+            with pytest.raises(errors.Unimplemented):
+                store.update(Info(digest, labels={"k1": "v1"}))
+            return
+        first = store.info(digest)
+        assert dict(first.labels) == {"k1": "v1", "k2": "v2"}
+        updated = store.update(Info(digest, labels={"k1": "", "k3": "v3"}), ["labels.k1", "labels.k3"])
+        assert dict(updated.labels) == {"k2": "v2", "k3": "v3"}
+        assert updated.created_at == first.created_at
+        assert updated.updated_at >= first.updated_at
+        assert dict(store.update(Info(digest, labels={"only": "one"})).labels) == {"only": "one"}
+        assert dict(store.info(digest).labels) == {"only": "one"}
+        with pytest.raises(errors.InvalidArgument):
+            store.update(Info(digest, size=5), ["size"])
+
+    def test_same_blob_under_many_references_is_made_once(self, store: ContentStore) -> None:
+        data = make_bytes(20_000)
+        made, existing = [], []
+
+        def bring(writer: Writer) -> None:
+            try:
+                made.append(writer.commit(len(data), digests.of(data)))
+            except errors.AlreadyExists:
+                existing.append(True)
+
+        writers = [store.writer(f"ref-{index}") for index in range(8)]
+        for writer in writers:
+            writer.write(data)
+        threads = [threading.Thread(target=bring, args=(writer,)) for writer in writers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert (len(made), len(existing)) == (1, 7)
+        assert store.statuses() == []
+        assert read(store, digests.of(data)) == data
+
+    def test_threads_bring_different_blobs(self, store: ContentStore) -> None:
+        blobs = [make_bytes(10_000, seed) for seed in range(16)]
+        threads = [threading.Thread(target=put, args=(store, blob)) for blob in blobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert {info.digest for info in store.walk()} == {digests.of(blob) for blob in blobs}
+
+    def test_random_order_of_operations_loses_nothing(self, store: ContentStore) -> None:
+        """Against a model in a few lines: what was committed is there, what was written so far resumes."""
+        chance = random.Random(7)
+        blobs: dict[str, bytes] = {}
+        open_: dict[str, bytes] = {}
+        for _ in range(300):
+            ref = f"ref-{chance.randrange(5)}"
+            with store.writer(ref) as writer:
+                data = open_.pop(ref, b"")
+                assert writer.digest() == "sha256:" + hashlib.sha256(data).hexdigest()
+                piece = make_bytes(chance.randrange(2000), chance.randrange(10))
+                writer.write(piece)
+                if chance.random() < 0.4:
+                    digest = digests.of(data + piece)
+                    if digest in blobs:
+                        with pytest.raises(errors.AlreadyExists):
+                            writer.commit()
+                    else:
+                        blobs[writer.commit()] = data + piece
+                else:
+                    open_[ref] = data + piece
+            if blobs and chance.random() < 0.2:
+                gone = chance.choice(sorted(blobs))
+                store.delete(gone)
+                del blobs[gone]
+        assert {info.digest: info.size for info in store.walk()} == {key: len(data) for key, data in blobs.items()}
+        assert {status.ref: status.offset for status in store.statuses()} == {
+            ref: len(data) for ref, data in open_.items()
+        }
+        for digest, data in blobs.items():
+            assert read(store, digest) == data
