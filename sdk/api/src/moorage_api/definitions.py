@@ -22,6 +22,12 @@ from moorage_api import catalog
 WELL_KNOWN = "google/protobuf/"
 """Files under this prefix are protobuf's own; their classes come from ``google.protobuf.<name>_pb2``."""
 
+WELL_KNOWN_MESSAGES = {
+    f"google.protobuf.{message}": f"{WELL_KNOWN}{file}.proto"
+    for message, file in (("Any", "any"), ("Empty", "empty"), ("FieldMask", "field_mask"), ("Timestamp", "timestamp"))
+}
+"""Those that methods take or answer, or that travel inside an Any by themselves, and their files."""
+
 
 @cache
 def files() -> dict[str, descriptor_pb2.FileDescriptorProto]:
@@ -69,8 +75,9 @@ def load(name: str) -> FileDescriptor:
 @cache
 def message(full_name: str) -> type[Message]:
     """The class of a message of any API, nested or protobuf's own. Raises KeyError for a name that is none."""
-    if full_name in owners():
-        load(owners()[full_name])
+    file = owners().get(full_name) or WELL_KNOWN_MESSAGES.get(full_name)
+    if file:
+        load(file)
     return message_class(descriptor_pool.Default().FindMessageTypeByName(full_name))
 
 

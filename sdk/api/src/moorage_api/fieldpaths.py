@@ -20,6 +20,7 @@ from moorage_api import definitions, filters
 from moorage_api.convert import typeurls
 from moorage_api.messages import types
 from moorage_sdk import errors
+from moorage_sdk.events import Envelope
 
 Found = tuple[str, bool]
 """Value and whether it is present."""
@@ -27,7 +28,7 @@ Found = tuple[str, bool]
 ABSENT: Found = ("", False)
 
 
-def envelope(message: types.Envelope) -> filters.Lookup:
+def envelope(message: Envelope | types.Envelope) -> filters.Lookup:
     """A lookup for ``filters.Filter.match`` that decodes the payload at most once, and only when a filter asks."""
     decoded: list[Message | None] = []
 
@@ -70,7 +71,7 @@ def _value(message: Message, known: Any, rest: Sequence[str]) -> Found:
     return ABSENT
 
 
-def _decoded(packed: any_pb2.Any) -> Message | None:
+def _decoded(packed: typeurls.Typed) -> Message | None:
     try:
         return typeurls.unpack(packed)
     except errors.Error:

@@ -76,6 +76,11 @@ def text(error: BaseException) -> str:
     """The message for the peer: never empty, never a traceback. A group's members take a line each."""
     if isinstance(error, BaseExceptionGroup):
         return "\n".join(map(text, error.exceptions))
+    # A message may quote a file name, which is bytes: neither gRPC nor protobuf carries a lone surrogate.
+    return _words(error).encode("utf-8", "replace").decode()
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, errors.Error):
         return _with_hint(error) or VERDICTS[CLASSES[code(error)]]
     if code(error) != CODES[errors.Error]:

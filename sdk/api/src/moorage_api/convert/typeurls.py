@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any as Json
+from typing import Protocol
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
@@ -26,6 +27,15 @@ JSON_TYPES = frozenset({SPEC, PROCESS, LINUX_RESOURCES, WINDOWS_RESOURCES, FEATU
 """Registered in core/runtime/typeurl.go; their value is JSON, not protobuf."""
 
 
+class Typed(Protocol):
+    """A type URL and bytes: ``google.protobuf.Any`` as well as ``moorage_sdk.events.Payload``."""
+
+    @property
+    def type_url(self) -> str: ...
+    @property
+    def value(self) -> bytes: ...
+
+
 def pack(message: Message) -> Any:
     """A message in an Any. An Any comes back as it is, as typeurl.MarshalAny does."""
     if isinstance(message, Any):
@@ -33,8 +43,8 @@ def pack(message: Message) -> Any:
     return Any(type_url=message.DESCRIPTOR.full_name, value=message.SerializeToString())
 
 
-def unpack(packed: Any) -> Message:
-    """The message in an Any, with or without a prefix before its name.
+def unpack(packed: Typed) -> Message:
+    """The message in an Any or a payload, with or without a prefix before its name.
 
     Raises errors.NotFound for a type of no API (the JSON types among them) and errors.InvalidArgument for bytes that
     are not a message of that type.
@@ -49,12 +59,12 @@ def unpack(packed: Any) -> Message:
         raise errors.InvalidArgument(f'value of type "{packed.type_url}": {error}: invalid argument') from None
 
 
-def holds(packed: Any, kind: type[Message]) -> bool:
+def holds(packed: Typed, kind: type[Message]) -> bool:
     """Whether the Any says that it is of this type."""
     return full_name(packed) == kind.DESCRIPTOR.full_name
 
 
-def full_name(packed: Any) -> str:
+def full_name(packed: Typed) -> str:
     """The type's name without the prefix."""
     return packed.type_url.rpartition("/")[2]
 
@@ -64,7 +74,7 @@ def pack_json(type_url: str, value: Mapping[str, Json]) -> Any:
     return Any(type_url=type_url, value=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def unpack_json(packed: Any) -> dict[str, Json]:
+def unpack_json(packed: Typed) -> dict[str, Json]:
     """The JSON object in an Any. Raises errors.InvalidArgument for anything else, NaN and Infinity included."""
     try:
         value = json.loads(packed.value, parse_constant=_refuse)
