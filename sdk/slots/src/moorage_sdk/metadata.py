@@ -32,6 +32,11 @@ class View(ABC):
     def namespace(self) -> str: ...
 
     @property
+    def lease(self) -> str:
+        """The lease that what is created is added to; "" for none. Not abstract: a view without leases has none."""
+        return ""
+
+    @property
     @abstractmethod
     def content(self) -> ContentStore: ...
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.images import Image
 from moorage_sdk.metadata import View
 from moorage_sdk.platforms import Platform
@@ -17,8 +18,10 @@ from moorage_sdk.slots import Slot
 class Progress:
     """One line of a progress report, in the words of ``containerd.types.transfer.Progress``.
 
-    ``event`` is ``resolving``, ``waiting``, ``downloading``, ``extracting``, ``complete``, ``saved``, ``done`` or
-    ``uploading``; ``progress`` of ``total`` in bytes, both 0 where there is nothing to count.
+    ``event`` of a line about a blob is ``waiting``, ``downloading``, ``complete``, ``already exists``, ``extracting``,
+    ``extracted`` or ``uploading``, about an image ``fetching image content`` or ``saved``; a line without ``name`` is
+    free text (``core/transfer/local/progress.go`` in containerd). ``progress`` of ``total`` in bytes, both 0 where there
+    is nothing to count; ``descriptor`` is what the line is about.
     """
 
     event: str
@@ -26,6 +29,7 @@ class Progress:
     parents: tuple[str, ...] = ()
     progress: int = 0
     total: int = 0
+    descriptor: Descriptor | None = None
 
 
 Report = Callable[[Progress], None]
@@ -69,7 +73,8 @@ class Unpack:
 class Pull:
     """``reference`` is a full image reference; ``platforms`` empty means every one of the index.
 
-    ``name`` is the image's name in the store, the reference when empty. ``cancelled`` is asked between steps.
+    ``name`` is the image's name in the store, the reference when empty. With ``all_metadata`` manifests and
+    configurations of the other platforms come, too, their layers do not. ``cancelled`` is asked often, from any thread.
     """
 
     reference: str
@@ -78,6 +83,7 @@ class Pull:
     unpacks: Sequence[Unpack] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     registry: Registry = field(default_factory=Registry)
+    all_metadata: bool = False
     cancelled: Callable[[], bool] = lambda: False
 
 
