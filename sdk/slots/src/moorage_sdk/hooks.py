@@ -7,7 +7,7 @@ plugin that wants hooks names a module or object in the entry-point group ``moor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pluggy
 
@@ -38,3 +38,18 @@ def adjust_container(namespace: str, id: str, spec: Mapping[str, Any]) -> Mappin
     Implementations are called one by one, each sees what the last returned; one that raises or takes too long is left
     out and marked failed, the container is created without its change.
     """
+
+
+@runtime_checkable
+class Chains(Protocol):
+    """What the daemon's InitContext also can: run a collected hook. Found with ``isinstance(ctx, Chains)``."""
+
+    def chain(self, hook: str, carried: str, /, **arguments: Any) -> Any:
+        """Call every implementation of ``hook`` in turn with ``arguments``, and return what became of ``carried``.
+
+        ``carried`` names the argument that each implementation may replace by what it returns::
+
+            spec = ctx.chain("adjust_container", "spec", namespace=namespace, id=id, spec=spec)
+
+        Blocks for at most a few seconds per implementation. Never raises for a faulty implementation.
+        """

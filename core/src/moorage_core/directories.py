@@ -1,0 +1,55 @@
+"""Directories with explicit modes, whatever the umask and whatever was there before."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from moorage_sdk import errors
+
+
+def exact(path: Path, mode: int) -> Path:
+    """Make a directory, or bring an existing one to ``mode``. Parents are made 0711 and otherwise left alone.
+
+    Raises errors.FailedPrecondition for a file in its place, errors.PermissionDenied and the like for what the host
+    refuses. The owner may be another one (a rootless set-up), then the mode stays.
+    """
+    _make(path, mode)
+    try:
+        path.chmod(mode)
+    except PermissionError:
+        if stat.S_IMODE(path.stat().st_mode) & 0o022:
+            raise errors.PermissionDenied(
+                f'directory "{path}": writable by others and not ours', hint="give it to the daemon's user"
+            ) from None
+    return path
+
+
+def private(path: Path) -> Path:
+    """A plugin's own directory: 0700, but one that its plugin opened for passage (0711) stays so."""
+    _make(path, 0o700)
+    if stat.S_IMODE(path.stat().st_mode) & 0o066:
+        path.chmod(0o700)
+    return path
+
+
+def _make(path: Path, mode: int) -> None:
+    for parent in reversed(path.parents):
+        _one(parent, 0o711)
+    _one(path, mode)
+
+
+def _one(path: Path, mode: int) -> None:
+    try:
+        path.mkdir(mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise errors.FailedPrecondition(f'directory "{path}": a file is in its place') from None
+    except PermissionError as error:
+        raise errors.PermissionDenied(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
+    except OSError as error:
+        if not path.is_dir():  # a read-only file system says so before it says that the directory exists
+            raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
+    else:
+        path.chmod(mode)

@@ -1,0 +1,167 @@
+"""Which of the installed plugins take part, and with which configuration.
+
+Disabled ones are not imported. What does not import, or announces a name twice, is a record in state ``failed``; what
+the configuration says wrongly stops the daemon, all of it at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from moorage_core import discovery
+from moorage_core.discovery import Candidate, LoadError
+from moorage_core.documents import Fault
+from moorage_core.merges import PLUGINS
+from moorage_core.records import DISABLED, PENDING, Record
+from moorage_core.settings import ConfigurationError, Settings
+from moorage_sdk import config
+from moorage_sdk.config import Key
+from moorage_sdk.slots import Plugin
+
+_URI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9][A-Za-z0-9_-]*)+")
+"""It becomes the name of a directory."""
+
+Provider = Callable[[Mapping[str, Any]], Iterable[Plugin[Any, Any]]]
+"""What the group ``moorage.provider`` holds: plugins that follow from the merged configuration."""
+
+
+def select(settings: Settings, candidates: Sequence[Candidate], providers: Sequence[Candidate]) -> list[Record]:
+    """Choose, import, decode. Raises ConfigurationError for tables that their plugins cannot read."""
+    records = [_chosen(settings, candidate) for candidate in candidates]
+    _refuse_twins(records)
+    for record, candidate in zip(records, candidates, strict=True):
+        if record.state == PENDING:
+            _import(record, candidate, settings)
+    records += _provided(settings, providers)
+    _refuse_twins(records)
+    faults = [fault for record in records if record.state == PENDING for fault in _decode(record, settings)]
+    if faults:
+        raise ConfigurationError(faults)
+    return records
+
+
+def warnings(settings: Settings, records: Iterable[Record], known: Iterable[str]) -> list[Fault]:
+    """Tables, and entries of disabled_plugins, that name no plugin; keys that a plugin does not know.
+
+    ``known`` are URIs besides those of ``records`` that may be named, such as those of hook implementations.
+    """
+    found: list[Fault] = []
+    uris = {record.uri for record in records} | set(known)
+    for uri in settings.top.plugins:
+        if uri not in uris and settings.table(uri):
+            found.append(_unknown(settings, (PLUGINS, uri), config.dotted((PLUGINS, uri)), uri, uris))
+    for index, uri in enumerate(settings.top.disabled_plugins):
+        if uri not in uris:
+            found.append(_unknown(settings, ("disabled_plugins", index), f'disabled plugin "{uri}"', uri, uris))
+    for record in records:
+        if record.plugin and record.state == PENDING:
+            decoded = config.decode(record.plugin.config, settings.table(record.uri), (PLUGINS, record.uri))
+            found += [Fault(settings.origin(unknown.path), str(unknown)) for unknown in decoded.unknown]
+    return found
+
+
+def missing(settings: Settings, records: Iterable[Record]) -> list[Fault]:
+    """Entries of required_plugins that name no installed plugin."""
+    uris = {record.uri for record in records}
+    return [
+        _unknown(settings, ("required_plugins", index), f'required plugin "{uri}"', uri, uris)
+        for index, uri in enumerate(settings.top.required_plugins)
+        if uri not in uris
+    ]
+
+
+def refusal(settings: Settings, uri: str, ours: bool) -> str:
+    """Why a plugin of this URI is disabled; empty when it is not."""
+    if uri in settings.top.disabled_plugins:
+        index = settings.top.disabled_plugins.index(uri)
+        return f"disabled by disabled_plugins ({settings.origin(('disabled_plugins', index))})"
+    if not ours and uri not in settings.top.plugins:
+        return f"of a third party, enabled by a table [{config.dotted((PLUGINS, uri))}] in the configuration"
+    return ""
+
+
+def _unknown(settings: Settings, key: Key, subject: str, uri: str, uris: set[str]) -> Fault:
+    like = config.nearest(uri, uris)
+    hint = f', did you mean "{like}"?' if like else ""
+    return Fault(settings.origin(key), f"{subject}: no such plugin is installed{hint}")
+
+
+def _chosen(settings: Settings, candidate: Candidate) -> Record:
+    record = Record(candidate.uri, candidate.slot, candidate.name, candidate.distribution)
+    reason = refusal(settings, candidate.uri, candidate.ours)
+    if reason:
+        record.state, record.reason = DISABLED, reason
+    return record
+
+
+def _refuse_twins(records: Sequence[Record]) -> None:
+    """Of two plugins with one URI neither is right."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if record.state == PENDING:
+            groups.setdefault(record.uri, []).append(record)
+    for twins in groups.values():
+        if len(twins) > 1:
+            owners = " and ".join(sorted(twin.distribution or "?" for twin in twins))
+            for twin in twins:
+                twin.fail(f"installed more than once, by {owners}: uninstall one")
+
+
+def _import(record: Record, candidate: Candidate, settings: Settings) -> None:
+    try:
+        plugin = discovery.plugin(candidate)
+    except LoadError as error:
+        record.fail(str(error))
+        return
+    _adopt(record, plugin)
+    reason = refusal(settings, record.uri, ours=True)
+    if record.state == PENDING and reason:  # its entry point did not announce the URI under which it is disabled
+        record.state, record.reason = DISABLED, reason
+
+
+def _adopt(record: Record, plugin: Plugin[Any, Any]) -> None:
+    record.plugin, record.uri, record.id = plugin, plugin.uri, plugin.id
+    if not _URI.fullmatch(plugin.uri):
+        record.fail(f'"{plugin.uri}" is no plugin URI')
+
+
+def _provided(settings: Settings, providers: Sequence[Candidate]) -> list[Record]:
+    found: list[Record] = []
+    for candidate in providers:
+        if not candidate.ours and candidate.uri not in settings.top.plugins:
+            continue
+        for plugin in _ask(candidate, settings):
+            record = Record(plugin.uri, plugin.slot.name, plugin.id, candidate.distribution)
+            _adopt(record, plugin)
+            reason = refusal(settings, plugin.uri, ours=True)
+            if record.state == PENDING and reason:
+                record.state, record.reason = DISABLED, reason
+            found.append(record)
+    return found
+
+
+def _ask(candidate: Candidate, settings: Settings) -> list[Plugin[Any, Any]]:
+    """Raises ConfigurationError: a provider reads tables of the configuration, and nothing else can make it fail."""
+    try:
+        provider = cast(Provider, candidate.load())
+        return list(provider(settings.merged.table))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # foreign code
+        raise ConfigurationError(
+            [Fault(None, f'provider "{candidate.name}" of {candidate.distribution}: {error}')]
+        ) from error
+
+
+def _decode(record: Record, settings: Settings) -> list[Fault]:
+    """Decode a plugin's table into its record. A class that is no configuration class fails the plugin."""
+    assert record.plugin is not None
+    try:
+        decoded = config.decode(record.plugin.config, settings.table(record.uri), (PLUGINS, record.uri))
+    except (TypeError, NameError) as error:
+        record.fail(f"configuration class {record.plugin.config!r}: {error}")
+        return []
+    record.config = decoded.value
+    return [Fault(settings.origin(fault.path), str(fault)) for fault in decoded.faults]

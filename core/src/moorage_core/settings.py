@@ -1,0 +1,204 @@
+"""What is wanted: flags over files over defaults, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from moorage_core import discovery, documents, merges
+from moorage_core.discovery import Candidate, Installed
+from moorage_core.documents import Document, Fault, Origin
+from moorage_core.merges import PLUGINS, Merged
+from moorage_core.programs import Program
+from moorage_sdk import config, migrations
+from moorage_sdk.config import Key
+from moorage_sdk.durations import Duration
+
+OOM_SCORES = range(-1000, 1001)
+"""What /proc/PID/oom_score_adj takes (proc(5))."""
+
+
+@dataclass(frozen=True)
+class Debug:
+    level: Literal["", "trace", "debug", "info", "warn", "error", "fatal", "panic"] = ""
+    """How much is logged; empty is info."""
+    format: Literal["", "text", "json"] = ""
+    """How a log line looks; empty is text."""
+
+
+@dataclass(frozen=True)
+class Top:
+    """The top level of the file, as far as it is the kernel's."""
+
+    root: str
+    """Directory for what must survive a reboot. Mode 0700."""
+    state: str
+    """Directory for what a reboot may take. Mode 0711."""
+    temp: str = ""
+    """Directory for temporary files; empty is the system's."""
+    disabled_plugins: tuple[str, ...] = ()
+    """URIs of plugins that are not even imported."""
+    required_plugins: tuple[str, ...] = ()
+    """URIs of plugins without which the daemon does not start."""
+    oom_score: int = 0
+    """The daemon's oom_score_adj, -1000 to 1000; 0 leaves it alone."""
+    imports: tuple[str, ...] = ()
+    """More files, or patterns of such, relative to this one; later ones override."""
+    debug: Debug = field(default_factory=Debug)
+    timeouts: Mapping[str, Duration] = field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class ConfigurationError(Exception):
+    """All that is wrong with the configuration, one fault a line."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``merged`` is the whole file with origins, ``warnings`` what could be ignored, ``top`` the kernel's part."""
+
+    program: Program
+    top: Top
+    merged: Merged
+    warnings: tuple[Fault, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        return Path(self.top.root)
+
+    @property
+    def state(self) -> Path:
+        return Path(self.top.state)
+
+    def table(self, uri: str) -> Mapping[str, Any]:
+        """What files and flags say of a plugin."""
+        return self.top.plugins.get(uri, {})
+
+    def origin(self, key: Key) -> Origin | None:
+        return self.merged.origin(key)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command line: a file (None: the program's own, if it is there), and flags by name (``log-level``)."""
+
+    config: str | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Modules:
+    """The configuration modules that take part: ours, and those of third parties whose plugins have a table."""
+
+    def __init__(self, installed: Installed, plugins: Iterable[Candidate], tables: set[str]) -> None:
+        named = {candidate.distribution for candidate in plugins if candidate.uri in tables}
+        self.modules: list[tuple[str, object]] = []
+        self.warnings: list[Fault] = []
+        for candidate in installed.candidates(discovery.CONFIG):
+            if candidate.ours or candidate.distribution in named:
+                try:
+                    self.modules.append((candidate.distribution, candidate.load()))
+                except discovery.LoadError as error:
+                    self.warnings.append(Fault(None, f"configuration module of {candidate.distribution}: {error}"))
+
+    @property
+    def tables(self) -> set[str]:
+        owners = (module for _, module in self.modules if isinstance(module, migrations.Tables))
+        return {name for module in owners for name in module.TABLES}
+
+    @property
+    def migrations(self) -> list[tuple[str, documents.Migrate]]:
+        return [(name, module.migrate) for name, module in self.modules if isinstance(module, migrations.Migration)]
+
+    def flags(self, name: str) -> list[tuple[str, ...] | Callable[[dict[str, Any], str], None]]:
+        owners = (module for _, module in self.modules if isinstance(module, migrations.Flags))
+        return [module.FLAGS[name] for module in owners if name in module.FLAGS]
+
+
+def load(request: Request, program: Program, installed: Installed, plugins: Iterable[Candidate]) -> Settings:
+    """Read, migrate, merge, apply flags, decode the top level. Raises ConfigurationError with all that is wrong."""
+    read, faults = _read(request, program)
+    tables = {uri for document in read for uri in _tables(document.table)}
+    modules = Modules(installed, plugins, tables)
+    for document in read:
+        faults += documents.migrate(document, modules.migrations)
+    merged = merges.merge(read)
+    faults += _flags(request, modules, merged)
+    decoded = config.decode(Top, {"root": program.root, "state": program.state} | merged.table)
+    faults += [Fault(merged.origin(fault.path), str(fault)) for fault in decoded.faults]
+    if decoded.value is not None:
+        faults += _meaning(decoded.value, merged)
+    if faults or decoded.value is None:
+        raise ConfigurationError(faults)
+    ignored = [each for each in decoded.unknown if not _harmless(each.path, merged.table, modules.tables)]
+    warnings = [*modules.warnings, *(Fault(merged.origin(each.path), str(each)) for each in ignored)]
+    return Settings(program, _absolute(decoded.value), merged, tuple(warnings))
+
+
+def _read(request: Request, program: Program) -> tuple[list[Document], list[Fault]]:
+    if request.config is None and not Path(program.config).exists():
+        return [], []
+    return documents.load(request.config if request.config is not None else program.config)
+
+
+def _tables(table: Mapping[str, Any]) -> set[str]:
+    plugins = table.get(PLUGINS, {})
+    return set(plugins) if isinstance(plugins, dict) else set()
+
+
+def _flags(request: Request, modules: Modules, merged: Merged) -> list[Fault]:
+    faults: list[Fault] = []
+    for name, value in request.flags.items():
+        origin = Origin(f"flag --{name}")
+        own: dict[str, tuple[str, ...]] = {"root": ("root",), "state": ("state",), "log-level": ("debug", "level")}
+        targets = [own[name]] if name in own else modules.flags(name)
+        if not targets:
+            faults.append(Fault(origin, "no installed plugin takes this flag"))
+        for target in targets:
+            if isinstance(target, tuple):
+                merged.put(target, value, Document("", {}, 0, {target: origin}), target)
+            else:
+                target(merged.table, value)
+    return faults
+
+
+def _meaning(top: Top, merged: Merged) -> list[Fault]:
+    faults = []
+    for key in ("disabled_plugins", "required_plugins"):
+        for index, uri in enumerate(getattr(top, key)):
+            if "." not in uri:
+                message = f'{key}[{index}]: plugin "{uri}": not a URI such as io.containerd.<type>.v1.<id>'
+                faults.append(Fault(merged.origin((key, index)), message))
+            elif key == "required_plugins" and uri in top.disabled_plugins:
+                message = f'{key}[{index}]: plugin "{uri}": disabled by disabled_plugins'
+                faults.append(Fault(merged.origin((key, index)), message))
+    for key in ("root", "state"):
+        if not getattr(top, key):
+            faults.append(Fault(merged.origin((key,)), f"{key}: must not be empty"))
+    if top.root and Path(top.root).absolute() == Path(top.state).absolute():
+        faults.append(Fault(merged.origin(("state",)), "state: must differ from root"))
+    if top.oom_score not in OOM_SCORES:
+        faults.append(Fault(merged.origin(("oom_score",)), "oom_score: must be within -1000 and 1000"))
+    return faults
+
+
+def _harmless(key: Key, table: Mapping[str, Any], owned: set[str]) -> bool:
+    """An unknown key that a plugin owns, or that is set to nothing: containerd's own default file has such."""
+    value: Any = table
+    for part in key:
+        value = value[part]
+    return (len(key) == 1 and key[0] in owned) or _empty(value)
+
+
+def _empty(value: Any) -> bool:
+    return all(_empty(item) for item in value.values()) if isinstance(value, dict) else not value
+
+
+def _absolute(top: Top) -> Top:
+    root, state = str(Path(top.root).absolute()), str(Path(top.state).absolute())
+    return replace(top, root=root, state=state, temp=str(Path(top.temp).absolute()) if top.temp else "")

@@ -1,0 +1,52 @@
+"""Signals of the daemon.
+
+Handlers are Python's and not asyncio's, so that they also run while the loop is busy making plugins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from types import FrameType
+
+from moorage_core import processes
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger(__name__)
+
+
+class Signals:
+    """SIGTERM and SIGINT stop, a second one at once; SIGUSR1 dumps stacks; SIGHUP and SIGPIPE do nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._event: asyncio.Event | None = None
+        self.stopping = False
+
+    def install(self) -> None:
+        """For the main thread, before anything that may take long."""
+        for number in STOPPING:
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGUSR1, self._dump)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    def attach(self) -> asyncio.Event:
+        """An event of the running loop that is set when the daemon shall stop, at once if that was asked before."""
+        self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
+        if self.stopping:
+            self._event.set()
+        return self._event
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.stopping:
+            processes.leave(1)
+        self.stopping = True
+        if self._loop and self._event and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    def _dump(self, number: int, frame: FrameType | None) -> None:
+        processes.dump_stacks(self._name)

@@ -1,0 +1,47 @@
+"""Configuration modules: how a distribution takes part in reading the file without being loaded.
+
+A module in the entry-point group ``moorage.config`` imports the standard library only. The kernel runs it for every
+installed distribution, also when its plugins are disabled (and then never imported): an old file must be understood,
+and its keys known, either way. All three names are optional::
+
+    TABLES = ("grpc",)
+    FLAGS = {"address": ("plugins", "io.containerd.server.v1.grpc", "address")}
+
+    def migrate(document: dict[str, Any], version: int) -> None:
+        if version == 3 and "grpc" in document:
+            document.setdefault("plugins", {}).setdefault("io.containerd.server.v1.grpc", document.pop("grpc"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+Setter = Callable[[dict[str, Any], str], None]
+"""Puts the value of a flag into the merged document, for a flag that means more than one key."""
+
+
+@runtime_checkable
+class Tables(Protocol):
+    TABLES: tuple[str, ...]
+    """Top-level keys that belong to the distribution; others are reported as unknown."""
+
+
+@runtime_checkable
+class Flags(Protocol):
+    FLAGS: Mapping[str, tuple[str, ...] | Setter]
+    """Command-line flag (``address``) to the path of the key it sets, or to a function that sets it.
+
+    Applied to the merged document after all migrations. A flag may be claimed by several distributions.
+    """
+
+
+@runtime_checkable
+class Migration(Protocol):
+    def migrate(self, document: dict[str, Any], version: int) -> None:
+        """Bring ``document``, one file of ``version`` (1 to 3), to ``version + 1``, in place.
+
+        Called once per version step and file, before files are merged. Values that move should stay the same objects:
+        the kernel recognises them and keeps saying which line they came from. Raises ValueError for what it cannot
+        understand.
+        """
