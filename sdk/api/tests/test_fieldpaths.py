@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 
-from moorage_api import fieldpaths, filters
+from moorage_api import definitions, fieldpaths, filters
 from moorage_api.convert import typeurls
 from moorage_api.messages import events, images, types
 from moorage_sdk.events import Envelope, Payload
@@ -92,3 +92,11 @@ def test_the_payload_is_decoded_only_when_a_filter_asks(monkeypatch: pytest.Monk
     assert not calls
     assert selects("event.container_id==c,event.id==e", envelope)
     assert len(calls) == 1
+
+
+def test_exactly_the_files_with_the_option_are_looked_into() -> None:
+    # The option as it stands on the wire: field 63300, a varint, true.
+    option = b"\xa0\xf4\x1e\x01"
+    marked = {name for name, file in definitions.files().items() if option in file.options.SerializeToString()}
+    assert marked == {name for name in definitions.files() if fieldpaths._marked(definitions.load(name))}
+    assert len(marked) == 6

@@ -84,11 +84,15 @@ def message(full_name: str) -> type[Message]:
 def message_class(descriptor: Descriptor) -> type[Message]:
     """The class that belongs to a descriptor of the default pool, the same one each time."""
     if hasattr(message_factory, "GetMessageClass"):
-        return message_factory.GetMessageClass(descriptor)
-    # Before 4.22. Not message_factory.MessageFactory: a second factory would make a second class.
-    legacy: Any = symbol_database.Default()
-    prototype: type[Message] = legacy.GetPrototype(descriptor)
-    return prototype
+        kind = message_factory.GetMessageClass(descriptor)
+    else:
+        # Before 4.22. Not message_factory.MessageFactory: a second factory would make a second class.
+        legacy: Any = symbol_database.Default()
+        kind = legacy.GetPrototype(descriptor)
+    for nested in descriptor.nested_types:
+        if not hasattr(kind, nested.name):  # True only where protobuf runs without upb, as Debian 12's does
+            setattr(kind, nested.name, message_class(nested))
+    return kind
 
 
 def module(name: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

@@ -86,7 +86,7 @@ def _repeated(known: Any) -> bool:
 
 @cache
 def _marked(file: FileDescriptor) -> bool:
-    if file.name not in definitions.files():
-        return False
-    options: Any = file.GetOptions()
-    return bool(options.Extensions[types.fieldpath_all])
+    # Reading the option would need its extension registered, which every implementation of protobuf does in another
+    # way. A file of events imports fieldpath.proto for nothing else.
+    described = definitions.files().get(file.name)
+    return described is not None and file.name.startswith("events/") and "types/fieldpath.proto" in described.dependency
