@@ -1,0 +1,141 @@
+"""``containerd.services.content.v1``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from google.protobuf.empty_pb2 import Empty
+
+from moorage_api.convert import timestamps
+from moorage_api.messages import content
+from moorage_sdk import digests, errors
+from moorage_sdk.content import ContentStore, Info, Reader, Status
+from moorage_sdk.metadata import Metadata
+from moorage_services import lookups
+from moorage_services.calls import Call, Handler, selected
+from moorage_services.ingests import Ingest
+from moorage_services.pools import Lane, Pool
+
+CHUNK = 1 << 20
+"""Bytes of one message of Read: containerd's buffer (contentserver.go), far below the limit of a message."""
+
+
+class ContentService:
+    """``storage`` runs what is short, ``streams`` moves the bytes of blobs, which may wait for a slow disk."""
+
+    name = "containerd.services.content.v1.Content"
+
+    def __init__(self, metadata: Metadata, storage: Pool, streams: Pool) -> None:
+        self._metadata = metadata
+        self._storage = storage
+        self._streams = streams
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "Info": self.info,
+            "Update": self.update,
+            "List": self.list,
+            "Delete": self.delete,
+            "Read": self.read,
+            "Status": self.status,
+            "ListStatuses": self.list_statuses,
+            "Write": self.write,
+            "Abort": self.abort,
+        }
+
+    async def info(self, request: content.InfoRequest, call: Call) -> content.InfoResponse:
+        digests.validate(request.digest)
+        return content.InfoResponse(info=info_message(self._store(call).info(request.digest)))
+
+    async def update(self, request: content.UpdateRequest, call: Call) -> content.UpdateResponse:
+        info = Info(digests.validate(request.info.digest), labels=dict(request.info.labels))
+        updated = await self._storage.run(self._store(call).update, info, tuple(request.update_mask.paths))
+        return content.UpdateResponse(info=info_message(updated))
+
+    async def list(self, request: content.ListContentRequest, call: Call) -> None:
+        store = self._store(call)
+        # All of it in one go on the pool: a walk kept open for a slow reader would pin old pages of the store.
+        found = await self._storage.run(lambda: selected(store.walk(), request.filters, lookups.info))
+        await call.send_batches(found, _batch)
+
+    async def delete(self, request: content.DeleteContentRequest, call: Call) -> Empty:
+        await self._storage.run(self._store(call).delete, digests.validate(request.digest))
+        return Empty()
+
+    async def read(self, request: content.ReadContentRequest, call: Call) -> None:
+        """Offsets in the answers count from the requested one. A range past the end is cut, a size of 0 is the rest."""
+        digest, store = digests.validate(request.digest), self._store(call)
+        async with Lane(self._streams, lambda: store.reader(digest)) as lane:
+            size = await lane.use(_size)
+            first = max(request.offset, 0)
+            if first > size:
+                raise errors.OutOfRange(f"read past object length {size} bytes: out of range")
+            end = min(first + request.size, size) if request.size > 0 else size
+            for offset in range(first, end, CHUNK):
+                data = await lane.use(Reader.read_at, offset, min(CHUNK, end - offset))
+                await call.send(content.ReadContentResponse(offset=offset - first, data=data))
+
+    async def status(self, request: content.StatusRequest, call: Call) -> content.StatusResponse:
+        status = await self._storage.run(self._store(call).status, request.ref)
+        return content.StatusResponse(status=status_message(status))
+
+    async def list_statuses(self, request: content.ListStatusesRequest, call: Call) -> content.ListStatusesResponse:
+        found = await self._storage.run(self._store(call).statuses)
+        chosen = selected(found, request.filters, lookups.status)
+        return content.ListStatusesResponse(statuses=map(status_message, chosen))
+
+    async def write(self, requests: AsyncIterator[content.WriteContentRequest], call: Call) -> None:
+        """The writer is closed, and its reference free, before the stream's status goes out, however it ends."""
+        store = self._store(call)
+        messages = aiter(requests)
+        first = await anext(messages, None)
+        if first is None:
+            raise errors.InvalidArgument("first message must have a reference: invalid argument")
+        async with Lane(self._streams, lambda: Ingest(store, first)) as lane:
+            request: content.WriteContentRequest | None = first
+            while request is not None:
+                response = await lane.use(Ingest.answer, request)
+                if request.action == content.COMMIT:
+                    break
+                await call.send(response)
+                request = await anext(messages, None)
+            else:
+                return
+        # Sent only now, so that a client that has its answer can open the reference again at once.
+        await call.send(response)
+
+    async def abort(self, request: content.AbortRequest, call: Call) -> Empty:
+        await self._storage.run(self._store(call).abort, request.ref)
+        return Empty()
+
+    def _store(self, call: Call) -> ContentStore:
+        return call.view(self._metadata).content
+
+
+def _size(reader: Reader) -> int:
+    return reader.size
+
+
+def _batch(infos: Sequence[Info]) -> content.ListContentResponse:
+    return content.ListContentResponse(info=map(info_message, infos))
+
+
+def info_message(info: Info) -> content.Info:
+    return content.Info(
+        digest=info.digest,
+        size=info.size,
+        created_at=timestamps.to_message(info.created_at),
+        updated_at=timestamps.to_message(info.updated_at),
+        labels=info.labels,
+    )
+
+
+def status_message(status: Status) -> content.Status:
+    return content.Status(
+        started_at=timestamps.to_message(status.started_at),
+        updated_at=timestamps.to_message(status.updated_at),
+        ref=status.ref,
+        offset=status.offset,
+        total=status.total,
+        expected=status.expected,
+    )

@@ -1,0 +1,129 @@
+"""Registers the services. Each is a plugin by itself, so that one whose slot is missing does not silence the others."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from moorage_sdk import errors
+from moorage_sdk.collectors import COLLECTOR
+from moorage_sdk.differs import DIFFER, Differ
+from moorage_sdk.events import EXCHANGE
+from moorage_sdk.metadata import METADATA
+from moorage_sdk.services import SERVICE, TTRPC_SERVICE, Service
+from moorage_sdk.slots import InitContext, NoConfig, Plugin
+from moorage_sdk.tasks import TASKS
+from moorage_services.calls import GrpcService
+from moorage_services.checkpoints import Checkpoints
+from moorage_services.containers import ContainerService
+from moorage_services.contents import ContentService
+from moorage_services.differs import DiffService
+from moorage_services.events import EventService, Forwarding
+from moorage_services.healths import HealthService
+from moorage_services.images import ImageService
+from moorage_services.introspections import IntrospectionService
+from moorage_services.leases import LeaseService
+from moorage_services.namespaces import NamespaceService
+from moorage_services.pools import Pool
+from moorage_services.snapshots import SnapshotService
+from moorage_services.tasks import TaskService
+from moorage_services.versions import VersionService
+
+log = logging.getLogger(__name__)
+
+# One of each for all services of the daemon; a pool without work has no threads.
+STORAGE = Pool("storage", 8)
+STREAMS = Pool("streams", 8)
+LAYERS = Pool("layers", 4)
+
+TASK_MANAGER = "io.containerd.runtime.v2.task"
+"""The plugin that clients ask about runtimes (plugins/services/introspection/local.go and containerd's client)."""
+
+
+@dataclass(frozen=True)
+class DiffConfig:
+    default: tuple[str, ...] = ("walking",)
+    """Differs in the order in which they are asked whether they know a layer's media type."""
+    sync_fs: bool = False
+    """Flush the file system after every layer, whether the client asks for it or not."""
+
+
+def make_containers(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(ContainerService(ctx.one(METADATA), STORAGE))
+
+
+def make_content(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(ContentService(ctx.one(METADATA), STORAGE, STREAMS))
+
+
+def make_diff(ctx: InitContext, config: DiffConfig) -> Service:
+    return GrpcService(DiffService(ctx.one(METADATA), _ordered(ctx, config.default), LAYERS, sync=config.sync_fs))
+
+
+def make_events(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(EventService(ctx.one(EXCHANGE)))
+
+
+def make_forwarding(ctx: InitContext, config: NoConfig) -> Service:
+    return Forwarding(ctx.one(EXCHANGE))
+
+
+def make_healthcheck(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(HealthService())
+
+
+def make_images(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(ImageService(ctx.one(METADATA), ctx.one(COLLECTOR), STORAGE))
+
+
+def make_introspection(ctx: InitContext, config: NoConfig) -> Service:
+    informers = dict.fromkeys((TASK_MANAGER,), next(iter(ctx.all(TASKS).values()), None))
+    return GrpcService(IntrospectionService(ctx.root / "uuid", ctx.statuses, informers, STORAGE))
+
+
+def make_leases(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(LeaseService(ctx.one(METADATA), ctx.one(COLLECTOR), STORAGE))
+
+
+def make_namespaces(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(NamespaceService(ctx.one(METADATA).namespaces, STORAGE))
+
+
+def make_snapshots(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(SnapshotService(ctx.one(METADATA), STORAGE))
+
+
+def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
+    checkpoints = Checkpoints(tuple(ctx.all(DIFFER).values()), LAYERS, ctx.state)
+    return GrpcService(TaskService(ctx.one(METADATA), ctx.one(TASKS), checkpoints))
+
+
+def make_version(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(VersionService(ctx.daemon.version))
+
+
+def _ordered(ctx: InitContext, names: tuple[str, ...]) -> tuple[Differ, ...]:
+    """The differs that are there; one that is missing leaves its layers to the others."""
+    found = ctx.all(DIFFER)
+    for name in names:
+        if name not in found:
+            log.warning('differ "%s": not loaded, layers that only it knows cannot be unpacked', name)
+    ordered = tuple(found[name] for name in names if name in found)
+    if not ordered:
+        raise errors.FailedPrecondition(f"differs {', '.join(names)}: none is loaded: failed precondition")
+    return ordered
+
+
+containers = Plugin(SERVICE, "containers", make_containers, requires=(METADATA,))
+content = Plugin(SERVICE, "content", make_content, requires=(METADATA,))
+diff = Plugin(SERVICE, "diff", make_diff, DiffConfig, requires=(METADATA, DIFFER))
+events = Plugin(SERVICE, "events", make_events, requires=(EXCHANGE,))
+forwarding = Plugin(TTRPC_SERVICE, "events", make_forwarding, requires=(EXCHANGE,))
+healthcheck = Plugin(SERVICE, "healthcheck", make_healthcheck)
+images = Plugin(SERVICE, "images", make_images, requires=(METADATA, COLLECTOR))
+introspection = Plugin(SERVICE, "introspection", make_introspection, requires=(TASKS,))
+leases = Plugin(SERVICE, "leases", make_leases, requires=(METADATA, COLLECTOR))
+namespaces = Plugin(SERVICE, "namespaces", make_namespaces, requires=(METADATA,))
+snapshots = Plugin(SERVICE, "snapshots", make_snapshots, requires=(METADATA,))
+tasks = Plugin(SERVICE, "tasks", make_tasks, requires=(METADATA, TASKS, DIFFER))
+version = Plugin(SERVICE, "version", make_version)
