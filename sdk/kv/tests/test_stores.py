@@ -161,7 +161,7 @@ def test_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
         acknowledged = int(rest[-1]) if rest else 2 + 17 * round_
         store = open_store(path)
         with store.read() as txn:
-            rows = list(txn.table("rows").keys())
+            rows = list(txn.table("rows").scan_keys())
             assert rows == [b"%08d" % n for n in range(len(rows))]
             assert len(rows) > acknowledged
             assert txn.table("other").get(b"last") == rows[-1]
@@ -201,7 +201,7 @@ def test_a_full_disk_refuses_writes_and_recovers(tmp_path: Path) -> None:
         store.close()
         store = open_store(tmp_path / "store")
         with store.read() as txn:
-            assert list(txn.table("rows").keys()) == [b"kept", b"small"]
+            assert list(txn.table("rows").scan_keys()) == [b"kept", b"small"]
     finally:
         store.close()
         subprocess.run(["umount", str(tmp_path)], check=True)

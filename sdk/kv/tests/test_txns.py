@@ -25,10 +25,10 @@ def test_rows_come_in_order_and_are_cut_by_prefix(store: Store) -> None:
     store.write(fill)
     with store.read() as txn:
         rows = txn.table("rows")
-        assert list(rows.keys()) == [b"a/1", b"b", b"b/1", b"b/2", b"c"]
+        assert list(rows.scan_keys()) == [b"a/1", b"b", b"b/1", b"b/2", b"c"]
         assert list(rows.scan(b"b/")) == [(b"b/1", b"B/1"), (b"b/2", b"B/2")]
-        assert list(rows.keys(b"b", after=b"b/1")) == [b"b/2"]
-        assert list(rows.keys(b"b", after=b"z")) == []
+        assert list(rows.scan_keys(b"b", after=b"b/1")) == [b"b/2"]
+        assert list(rows.scan_keys(b"b", after=b"z")) == []
         assert rows.first(b"d") is None
         assert b"c" in rows
         assert b"" not in rows
@@ -43,7 +43,7 @@ def test_a_table_may_change_while_it_is_scanned(store: Store) -> None:
 
     def halve(txn: WriteTxn) -> int:
         rows, seen = txn.table("rows"), 0
-        for number, key in enumerate(rows.keys()):
+        for number, key in enumerate(rows.scan_keys()):
             seen += 1
             if number % 2:
                 rows.delete(key)
@@ -123,7 +123,7 @@ def test_long_keys_keep_byte_order(
             table = txn.table("rows")
             assert list(table.scan()) == sorted(rows.items())
             for bound in bounds:
-                assert list(table.keys(after=bound)) == sorted(key for key in rows if key > bound)
-                assert list(table.keys(bound[:-1])) == sorted(key for key in rows if key.startswith(bound[:-1]))
+                assert list(table.scan_keys(after=bound)) == sorted(key for key in rows if key > bound)
+                assert list(table.scan_keys(bound[:-1])) == sorted(key for key in rows if key.startswith(bound[:-1]))
     finally:
         store.close()

@@ -117,13 +117,13 @@ class ReadTable:
             if shared[: len(prefix)] > prefix[: keys.LIMIT]:
                 return
 
-    def keys(self, prefix: bytes = b"", *, after: bytes = b"") -> Iterator[bytes]:
+    def scan_keys(self, prefix: bytes = b"", *, after: bytes = b"") -> Iterator[bytes]:
         """The keys of ``scan``."""
         return (key for key, _ in self.scan(prefix, after=after))
 
     def first(self, prefix: bytes = b"", *, after: bytes = b"") -> bytes | None:
         """The first key of ``scan``, or None."""
-        return next(self.keys(prefix, after=after), None)
+        return next(self.scan_keys(prefix, after=after), None)
 
     def _raw_rows(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         position, inclusive = start[: keys.LIMIT], True
@@ -159,7 +159,7 @@ class WriteTable(ReadTable):
 
     def clear(self, prefix: bytes) -> int:
         """Remove every row whose key starts with ``prefix``; how many there were."""
-        return sum(self.delete(key) for key in self.keys(prefix))
+        return sum(self.delete(key) for key in self.scan_keys(prefix))
 
     def _guard(self, name: bytes, value: bytes) -> None:
         try:

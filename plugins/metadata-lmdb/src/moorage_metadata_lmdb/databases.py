@@ -1,0 +1,177 @@
+"""The slot ``metadata``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from moorage_kv import Store
+from moorage_metadata_lmdb import marks, promotions, removals, rows, sweeps, tables
+from moorage_metadata_lmdb.backends import Blobs, Layers
+from moorage_metadata_lmdb.changes import Change, Scope
+from moorage_metadata_lmdb.containers import ContainerStore
+from moorage_metadata_lmdb.contents import ContentView
+from moorage_metadata_lmdb.images import ImageStore
+from moorage_metadata_lmdb.leases import LeaseStore
+from moorage_metadata_lmdb.ledgers import Ledger
+from moorage_metadata_lmdb.namespaces import NamespaceStore
+from moorage_metadata_lmdb.nodes import Node
+from moorage_metadata_lmdb.snapshots import SnapshotView
+from moorage_sdk import errors, metadata, namespaces
+from moorage_sdk.content import ContentStore
+from moorage_sdk.events import Exchange
+from moorage_sdk.snapshots import Snapshotter
+
+TABLES = (*(table.name for table in rows.ALL), tables.INDEX, tables.OUTBOX)
+SCHEMA = 1
+
+
+def absent(name: str) -> str:
+    """Why a snapshotter is not there, when nobody knows better."""
+    return ""
+
+
+class Database(metadata.Metadata):
+    """Metadata over one store, one content store and any number of snapshotters.
+
+    ``snapshotters`` is looked into at each use, so one that comes later is found; ``reason`` says why one is missing.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        content: ContentStore,
+        snapshotters: Mapping[str, Snapshotter],
+        exchange: Exchange,
+        *,
+        shared: bool = True,
+        reason: Callable[[str], str] = absent,
+    ) -> None:
+        self._ledger = Ledger(store, exchange)
+        self._blobs = Blobs(content, shared)
+        self._snapshotters = snapshotters
+        self._reason = reason
+        self._layers: dict[str, Layers] = {}
+        self._lock = threading.Lock()
+        self._collecting = threading.Lock()
+        self._ledger.soil("content")
+        for name in snapshotters:
+            self.layers(name)
+
+    @property
+    def namespaces(self) -> NamespaceStore:
+        return NamespaceStore(self._ledger)
+
+    @property
+    def snapshotters(self) -> Sequence[str]:
+        return sorted(self._snapshotters)
+
+    def view(self, namespace: str, lease: str = "") -> View:
+        return View(self, self._ledger, self._blobs, Scope(namespaces.required(namespace), lease))
+
+    def watch(self, changed: Callable[[metadata.Change], None]) -> None:
+        self._ledger.watch(changed)
+
+    def collect(self) -> metadata.Collection:
+        with self._collecting:
+            started = time.monotonic()
+            removed, mark, pause = self._sweep()
+            report = removals.Report([str(node) for node in removed])
+            self._clean(report)
+            return metadata.Collection(
+                tuple(report.removed),
+                tuple(report.failures),
+                pause,
+                time.monotonic() - started,
+                mark.next_expiry,
+            )
+
+    def layers(self, name: str) -> Layers:
+        """A snapshotter by name.
+
+        Raises:
+            errors.InvalidArgument: it is not there.
+        """
+        if not name:
+            raise errors.InvalidArgument("snapshotter argument missing: invalid argument")
+        with self._lock:
+            if (backend := self._snapshotters.get(name)) is None:
+                raise errors.InvalidArgument(_not_loaded(name, self._reason(name)))
+            if (layers := self._layers.get(name)) is None or layers.backend is not backend:
+                layers = self._layers[name] = Layers(name, backend)
+                promotions.settle(self._ledger, layers)
+                # Whatever died with an earlier process may have left something.
+                self._ledger.soil(name)
+            return layers
+
+    def close(self) -> None:
+        """Finish what is queued and release the store."""
+        self._ledger.close()
+
+    def _sweep(self) -> tuple[list[Node], marks.Mark, float]:
+        self._ledger.arm()
+        with self._ledger.read() as reading:
+            mark = marks.make(reading, time.time_ns())
+        pause = 0.0
+
+        def sweep(change: Change) -> list[Node]:
+            nonlocal pause
+            started = time.monotonic()
+            removed = sweeps.sweep(change, mark, self._ledger.disarm())
+            pause = time.monotonic() - started
+            return removed
+
+        removed = self._ledger.change(sweep)
+        return removed, mark, pause
+
+    def _clean(self, report: removals.Report) -> None:
+        for name in sorted(self._ledger.cleanse()):
+            before = len(report.failures)
+            try:
+                if name == "content":
+                    removals.content(self._ledger, self._blobs, report)
+                elif name in self._snapshotters:
+                    removals.snapshots(self._ledger, self.layers(name), report)
+            except Exception as error:  # noqa: BLE001 - a backend that cannot even be listed must not stop the others
+                report.failures.append(f"{name}: {error}")
+            if len(report.failures) > before:
+                self._ledger.soil(name)
+
+
+def _not_loaded(name: str, reason: str) -> str:
+    because = f" ({reason})" if reason else ""
+    return f"snapshotter not loaded: {name}{because}: invalid argument"
+
+
+class View(metadata.View):
+    """One namespace, with or without a lease."""
+
+    def __init__(self, database: Database, ledger: Ledger, blobs: Blobs, scope: Scope) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._blobs = blobs
+        self._scope = scope
+
+    @property
+    def namespace(self) -> str:
+        return self._scope.namespace
+
+    @property
+    def content(self) -> ContentView:
+        return ContentView(self._ledger, self._blobs, self._scope)
+
+    @property
+    def images(self) -> ImageStore:
+        return ImageStore(self._ledger, self._scope)
+
+    @property
+    def containers(self) -> ContainerStore:
+        return ContainerStore(self._ledger, self._scope)
+
+    @property
+    def leases(self) -> LeaseStore:
+        return LeaseStore(self._ledger, self._scope)
+
+    def snapshotter(self, name: str) -> SnapshotView:
+        return SnapshotView(self._ledger, self._database.layers(name), self._scope)

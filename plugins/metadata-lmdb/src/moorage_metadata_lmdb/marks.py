@@ -1,0 +1,200 @@
+"""Marking: which objects are reachable (``scanRoots`` and ``references`` in ``core/metadata/gc.go``).
+
+A mark is made on a snapshot of the store while writers go on. Whatever they touch meanwhile counts as reachable when
+the sweep extends the mark, inside its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from moorage_metadata_lmdb import expiries, nodes, references, rows
+from moorage_metadata_lmdb.changes import Reading
+from moorage_metadata_lmdb.nodes import Kind, Node
+from moorage_sdk import labels
+
+
+@dataclass
+class Mark:
+    """What one collection knows. ``next_expiry`` in nanoseconds since the epoch, 0 for none."""
+
+    now: int
+    reachable: set[Node] = field(default_factory=set)
+    collectable: list[Node] = field(default_factory=list)
+    next_expiry: int = 0
+    _back: dict[Node, list[Node]] = field(default_factory=dict)
+    _conditions: list[tuple[Node, references.Condition]] = field(default_factory=list)
+    _used_at: dict[Node, int] = field(default_factory=dict)
+
+    @property
+    def garbage(self) -> list[Node]:
+        """What is not reachable, in the order of ``collectable``."""
+        return [node for node in self.collectable if node not in self.reachable]
+
+    def extend(self, reading: Reading, start: Iterable[Node]) -> None:
+        """Add ``start`` and all that follows from it."""
+        seen: set[Node] = set()
+        pending = list(start)
+        while pending:
+            node = pending.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            self.reachable.add(node._replace(flat=False))
+            pending.extend(self._back.get(node, ()))
+            pending.extend(edges(reading, node))
+
+    def expires(self, at: int | None) -> bool:
+        """Whether that moment has come; if not, note it as one to come back for."""
+        if at is None:
+            return False
+        if at < self.now:
+            return True
+        self.next_expiry = min(self.next_expiry or at, at)
+        return False
+
+    def keep_if_kept(self, parent: Node, child: Node) -> None:
+        """Note a back reference: ``child`` lives as long as ``parent``."""
+        self._back.setdefault(parent, []).append(child)
+
+    def note_labels(self, node: Node, values: dict[str, str]) -> None:
+        """Note the conditional references that ``node`` makes, and when it was used."""
+        self._conditions.extend((node, condition) for condition in references.conditions(node.namespace, values))
+        if node.kind is Kind.SNAPSHOT and (used_at := references.used_at(values)) is not None:
+            self._used_at[node] = used_at
+
+    def settle_conditions(self) -> None:
+        """Turn the conditional references that hold into back references."""
+        for owner, condition in self._conditions:
+            used_at = self._used_at.get(condition.target)
+            if used_at is not None and condition.holds(used_at, self.now):
+                self.keep_if_kept(owner, condition.target)
+
+
+def make(reading: Reading, now: int) -> Mark:
+    """Mark everything that is reachable in the snapshot."""
+    mark = Mark(now)
+    roots = [
+        *_leases(reading, mark),
+        *_images(reading, mark),
+        *_ingests(reading, mark),
+        *_contents(reading, mark),
+        *_containers(reading, mark),
+        *_snapshots(reading, mark),
+        *_promotions(reading),
+    ]
+    mark.settle_conditions()
+    mark.extend(reading, roots)
+    return mark
+
+
+def edges(reading: Reading, node: Node) -> Iterator[Node]:
+    """What ``node`` refers to by itself; nothing for one that does not exist."""
+    namespace = node.namespace
+    if node.kind is Kind.SNAPSHOT:
+        yield from _snapshot_edges(reading, node)
+    elif node.kind is Kind.IMAGE:
+        if image := reading.get(rows.IMAGES, namespace, node.key):
+            yield Node(Kind.CONTENT, namespace, image.target.digest, node.flat)
+            yield from () if node.flat else references.forward(namespace, image.labels)
+    elif node.kind is Kind.CONTENT:
+        if not node.flat and (blob := reading.get(rows.BLOBS, namespace, node.key)):
+            yield from references.forward(namespace, blob.labels)
+    elif node.kind is Kind.CONTAINER:
+        if container := reading.get(rows.CONTAINERS, namespace, node.key):
+            if container.snapshotter:
+                yield nodes.snapshot(namespace, container.snapshotter, container.snapshot_key)
+            yield from references.forward(namespace, container.labels)
+    elif node.kind is Kind.INGEST:
+        if (ingest := reading.get(rows.INGESTS, namespace, node.key)) and ingest.expected:
+            yield Node(Kind.CONTENT, namespace, ingest.expected)
+    else:
+        yield from _held(reading, node)
+
+
+def _snapshot_edges(reading: Reading, node: Node) -> Iterator[Node]:
+    snapshotter, _, key = node.key.partition("/")
+    row = reading.get(rows.SNAPSHOTS, node.namespace, snapshotter, key)
+    if row is None:
+        return
+    if row.parent:
+        yield nodes.snapshot(node.namespace, snapshotter, row.parent, node.flat)
+    yield from () if node.flat else references.forward(node.namespace, row.labels)
+
+
+def _held(reading: Reading, lease: Node) -> Iterator[Node]:
+    row = reading.get(rows.LEASES, lease.namespace, lease.key)
+    if row is None:
+        return
+    flat = labels.GC_FLAT in row.labels
+    for (namespace, _, type, id), _ in reading.scan(rows.HOLDINGS, lease.namespace, lease.key):
+        kind, _, snapshotter = type.partition("/")
+        if kind == "snapshots":
+            yield nodes.snapshot(namespace, snapshotter, id, flat)
+        elif kind == "ingests":
+            yield Node(Kind.INGEST, namespace, id)
+        else:
+            yield Node(Kind.CONTENT if kind == "content" else Kind.IMAGE, namespace, id, flat)
+
+
+def _leases(reading: Reading, mark: Mark) -> Iterator[Node]:
+    for (namespace, id), row in reading.scan(rows.LEASES):
+        node = Node(Kind.LEASE, namespace, id)
+        mark.collectable.append(node)
+        if not mark.expires(expiries.of(row.labels)):
+            yield node
+
+
+def _images(reading: Reading, mark: Mark) -> Iterator[Node]:
+    for (namespace, name), row in reading.scan(rows.IMAGES):
+        node = Node(Kind.IMAGE, namespace, name)
+        mark.collectable.append(node)
+        mark.note_labels(node, dict(row.labels))
+        if not mark.expires(expiries.of(row.labels)):
+            yield node
+            continue
+        # An expired image is still kept by whoever refers to it.
+        for parent in references.backward(namespace, row.labels):
+            mark.keep_if_kept(parent, node)
+
+
+def _ingests(reading: Reading, mark: Mark) -> Iterator[Node]:
+    for (namespace, ref), row in reading.scan(rows.INGESTS):
+        node = Node(Kind.INGEST, namespace, ref)
+        mark.collectable.append(node)
+        if row.expires_at and not mark.expires(row.expires_at):
+            yield node
+
+
+def _contents(reading: Reading, mark: Mark) -> Iterator[Node]:
+    for (namespace, digest), row in reading.scan(rows.BLOBS):
+        node = Node(Kind.CONTENT, namespace, digest)
+        mark.collectable.append(node)
+        mark.note_labels(node, dict(row.labels))
+        for parent in references.backward(namespace, row.labels):
+            mark.keep_if_kept(parent, node)
+        if references.is_root(row.labels):
+            yield node
+
+
+def _containers(reading: Reading, mark: Mark) -> Iterator[Node]:
+    return (Node(Kind.CONTAINER, parts[0], parts[1]) for parts, _ in reading.scan(rows.CONTAINERS))
+
+
+def _snapshots(reading: Reading, mark: Mark) -> Iterator[Node]:
+    for (namespace, snapshotter, key), row in reading.scan(rows.SNAPSHOTS):
+        node = nodes.snapshot(namespace, snapshotter, key)
+        mark.collectable.append(node)
+        mark.note_labels(node, dict(row.labels))
+        for parent in references.backward(namespace, row.labels):
+            mark.keep_if_kept(parent, node)
+        if references.is_root(row.labels):
+            yield node
+
+
+def _promotions(reading: Reading) -> Iterator[Node]:
+    for (namespace, snapshotter, key), row in reading.scan(rows.PROMOTIONS):
+        yield nodes.snapshot(namespace, snapshotter, key)
+        if row.parent:
+            yield nodes.snapshot(namespace, snapshotter, row.parent)

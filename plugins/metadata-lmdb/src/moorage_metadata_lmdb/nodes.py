@@ -1,0 +1,34 @@
+"""Objects as the garbage collector names them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Kind(Enum):
+    """Kinds of objects (``core/metadata/gc.go``). Containers are never collected, only followed."""
+
+    CONTENT = "content"
+    SNAPSHOT = "snapshot"
+    CONTAINER = "container"
+    IMAGE = "image"
+    LEASE = "lease"
+    INGEST = "ingest"
+
+
+class Node(NamedTuple):
+    """An object. The key of a snapshot is ``snapshotter/key``. A flat node's label references are not followed."""
+
+    kind: Kind
+    namespace: str
+    key: str
+    flat: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.namespace} {self.key}"
+
+
+def snapshot(namespace: str, snapshotter: str, key: str, flat: bool = False) -> Node:
+    """The node of a snapshot."""
+    return Node(Kind.SNAPSHOT, namespace, f"{snapshotter}/{key}", flat)

@@ -1,0 +1,57 @@
+"""Registration: the plugin ``io.containerd.metadata.v1.lmdb``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moorage_kv import Store
+from moorage_metadata_lmdb.databases import SCHEMA, TABLES, Database
+from moorage_sdk import errors
+from moorage_sdk.content import CONTENT
+from moorage_sdk.events import EXCHANGE
+from moorage_sdk.metadata import METADATA, Metadata
+from moorage_sdk.slots import InitContext, Plugin
+from moorage_sdk.snapshots import SNAPSHOTTER
+
+POLICIES = ("shared", "isolated")
+RESERVE = 16 << 20
+"""Bytes kept free in the store's file, so that images and containers can be deleted on a full disk."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt`` (``plugins/metadata/plugin.go``).
+
+    ``content_sharing_policy`` is ``shared`` (a namespace gets a blob that another one has by naming its digest) or
+    ``isolated`` (it must send the bytes). With ``no_sync`` a crash of the machine may undo the last changes.
+    """
+
+    content_sharing_policy: str = "shared"
+    no_sync: bool = False
+
+
+def make(ctx: InitContext, config: Config) -> Metadata:
+    """Open the store in the plugin's root directory."""
+    if config.content_sharing_policy not in POLICIES:
+        raise errors.InvalidArgument(
+            f'content_sharing_policy "{config.content_sharing_policy}": unknown', hint=f"use one of {POLICIES}"
+        )
+    store = Store.open(ctx.root, tables=TABLES, schema=SCHEMA, durable=not config.no_sync, reserve=RESERVE)
+    ctx.on_close(store.close)
+    ctx.export("policy", config.content_sharing_policy)
+
+    def reason(name: str) -> str:
+        uri = f"{SNAPSHOTTER.type}.{name}"
+        return next((status.reason for status in ctx.statuses() if status.uri == uri), "")
+
+    return Database(
+        store,
+        ctx.one(CONTENT),
+        ctx.all(SNAPSHOTTER),
+        ctx.one(EXCHANGE),
+        shared=config.content_sharing_policy == "shared",
+        reason=reason,
+    )
+
+
+plugin = Plugin(METADATA, "lmdb", make, Config, requires=(CONTENT, SNAPSHOTTER, EXCHANGE))
