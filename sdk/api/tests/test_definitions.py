@@ -80,21 +80,45 @@ def test_only_the_files_needed_are_registered_and_grpc_stays_out() -> None:
     assert found == [[True, False, False], []]
 
 
-def test_a_file_that_another_distribution_registered_first_is_used() -> None:
+FOREIGN_STATUS = """
+import json, sys, types
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool
+file = descriptor_pb2.FileDescriptorProto(name='google/rpc/status.proto', package='google.rpc', syntax='proto3')
+file.options.java_package = 'com.google.rpc'
+field = file.message_type.add(name='Status').field
+field.add(name='code', number=1, type=5, label=1, json_name='code')
+field.add(name='message', number=2, type=9, label=1, json_name='message')
+descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
+module = types.ModuleType('google.rpc.status_pb2')
+module.DESCRIPTOR = descriptor_pool.Default().FindFileByName('google/rpc/status.proto')
+sys.modules['google.rpc'] = types.ModuleType('google.rpc')
+sys.modules['google.rpc.status_pb2'] = module
+"""
+
+
+def test_the_definition_of_another_distribution_is_used_where_there_is_one() -> None:
     found = in_fresh_interpreter(
-        "import json\n"
-        "from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool\n"
-        "file = descriptor_pb2.FileDescriptorProto(name='google/rpc/status.proto', package='google.rpc',\n"
-        "    syntax='proto3', dependency=['google/protobuf/any.proto'])\n"
-        "field = file.message_type.add(name='Status').field\n"
-        "field.add(name='code', number=1, type=5, label=1, json_name='code')\n"
-        "field.add(name='message', number=2, type=9, label=1, json_name='message')\n"
-        "descriptor_pool.Default().AddSerializedFile(file.SerializeToString())\n"
-        "from moorage_api.messages import introspection, rpc_status\n"
-        "introspection.ServerResponse()\n"
-        "print(json.dumps(rpc_status.Status(code=5, message='m').SerializeToString().hex()))\n"
+        FOREIGN_STATUS + "from moorage_api.messages import introspection, rpc_status\n"
+        "plugin = introspection.Plugin(init_err=rpc_status.Status(code=5, message='m'))\n"
+        "options = plugin.init_err.DESCRIPTOR.file.GetOptions()\n"
+        "print(json.dumps([options.java_package, plugin.SerializeToString().hex()]))\n"
     )
-    assert found == "080512016d"
+    assert found == ["com.google.rpc", "3a05080512016d"]
+
+
+def test_a_broken_distribution_does_not_matter() -> None:
+    found = in_fresh_interpreter(
+        "import json, sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('google.rpc', 'grpc_health'):\n"
+        "            raise RuntimeError('generated for another protobuf')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "from moorage_api.messages import health, introspection, rpc_status\n"
+        "introspection.ServerResponse, health.HealthCheckRequest\n"
+        "print(json.dumps(rpc_status.Status().DESCRIPTOR.file.name))\n"
+    )
+    assert found == "google/rpc/status.proto"
 
 
 def test_files_are_registered_in_the_default_pool() -> None:

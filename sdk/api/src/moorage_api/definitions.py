@@ -28,6 +28,16 @@ WELL_KNOWN_MESSAGES = {
 }
 """Those that methods take or answer, or that travel inside an Any by themselves, and their files."""
 
+OTHER_HOMES = {
+    "google/rpc/status.proto": "google.rpc.status_pb2",  # googleapis-common-protos, which OTLP exporters import
+    "grpc/health/v1/health.proto": "grpc_health.v1.health_pb2",  # grpcio-health-checking
+}
+"""Files that another distribution registers too, and its module.
+
+The pool takes one definition of a name, and a second one that differs only in an option is an error for whoever comes
+second. So where that distribution is installed, its definition is used.
+"""
+
 
 @cache
 def files() -> dict[str, descriptor_pb2.FileDescriptorProto]:
@@ -57,15 +67,28 @@ def _defined(file: descriptor_pb2.FileDescriptorProto) -> Iterator[str]:
 @cache
 def load(name: str) -> FileDescriptor:
     """Register the file ``name`` and what it imports in the default pool. Raises KeyError for a file of no API."""
-    pool = descriptor_pool.Default()
     if name.startswith(WELL_KNOWN):
         importlib.import_module(name.removesuffix(".proto").replace("/", ".") + "_pb2")
-        return pool.FindFileByName(name)
+        return descriptor_pool.Default().FindFileByName(name)
     for imported in files()[name].dependency:
         load(imported)
+    return _foreign(name) or _own(name)
+
+
+def _foreign(name: str) -> FileDescriptor | None:
+    if name not in OTHER_HOMES:
+        return None
     try:
-        # Another distribution may have registered the same file, google/rpc/status.proto above all; adding a copy
-        # that differs in an option would fail.
+        module = importlib.import_module(OTHER_HOMES[name])
+    except Exception:  # noqa: BLE001  # Absent, or broken beside this protobuf: foreign code, and we have our own copy.
+        return None
+    found: FileDescriptor = module.DESCRIPTOR
+    return found
+
+
+def _own(name: str) -> FileDescriptor:
+    pool = descriptor_pool.Default()
+    try:
         return pool.FindFileByName(name)
     except KeyError:
         pool.AddSerializedFile(files()[name].SerializeToString())
