@@ -161,7 +161,7 @@ class ContentView(ContentStore):
         old = change.get(rows.INGESTS, self._namespace, ref)
         row = Ingest(
             ref,
-            old.backend if old else f"{self._namespace}/{self._ledger.number()}/{ref}",
+            old.backend if old else f"{self._namespace}/{change.txn.next('ingest')}/{ref}",
             expected if share else "",
             (old.expires_at if old else 0) if leased else time.time_ns() + LIFE,
         )
