@@ -1,0 +1,22 @@
+from concurrent.futures import Future
+
+import pytest
+
+from moorage_sdk.collectors import COLLECTOR, Collector
+from moorage_sdk.metadata import Collection
+
+
+def test_a_collector_promises_a_future() -> None:
+    class Now(Collector):
+        def collect(self) -> Future[Collection]:
+            done: Future[Collection] = Future()
+            done.set_result(Collection(("content default sha256:abc",)))
+            return done
+
+    assert Now().collect().result(0).removed == ("content default sha256:abc",)
+    with pytest.raises(TypeError, match="collect"):
+        Collector()  # type: ignore[abstract]
+
+
+def test_the_slot_is_containerds() -> None:
+    assert (COLLECTOR.name, COLLECTOR.type) == ("gc", "io.containerd.gc.v1")

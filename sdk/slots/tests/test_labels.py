@@ -1,0 +1,28 @@
+import pytest
+
+from moorage_sdk import errors, labels
+
+
+def test_the_limit_counts_bytes_of_key_and_value() -> None:
+    labels.validate({"k": "v" * 4095})
+    with pytest.raises(errors.InvalidArgument, match=r"4097 bytes.*key \"k\""):
+        labels.validate({"k": "v" * 4096})
+    with pytest.raises(errors.InvalidArgument):
+        labels.validate({"k": "é" * 2048})
+
+
+def test_a_long_key_is_shortened_in_the_message() -> None:
+    with pytest.raises(errors.InvalidArgument) as caught:
+        labels.validate({"k" * 5000: ""})
+    assert len(str(caught.value)) < 300
+
+
+def test_an_empty_value_deletes() -> None:
+    assert labels.stored({"a": "1", "b": ""}) == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    "key", ["containerd.io/restart.loguri", "containerd.io/gc.root", "io.cri-containerd.kind", "io.cri-containerd/x"]
+)
+def test_an_image_cannot_steer_the_daemon(key: str) -> None:
+    assert labels.without_reserved({key: "x", "org.example": "y", "big": "z" * 5000}) == {"org.example": "y"}
