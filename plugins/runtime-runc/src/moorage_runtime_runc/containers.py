@@ -1,0 +1,300 @@
+"""One container: init, the processes that exec added, and the rules of containerd's runc shim about their order.
+
+The rules: Start is announced before any exit. Init's exit is announced after the exits of all execs, and what init
+leaves behind in a shared pid namespace is killed first. A SIGKILL also reaches a paused container.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+from moorage_api.convert import timestamps
+from moorage_api.messages import events
+from moorage_runtime_runc import cgroups, records, specs
+from moorage_runtime_runc.processes import Process, finished
+from moorage_runtime_runc.reapers import Ended, Watch
+from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime, Settings
+from moorage_sdk import errors
+from moorage_sdk.tasks import Status
+from moorage_sys import mounts
+
+log = logging.getLogger(__name__)
+
+_CREATED = "task in created state"
+_STOPPED = "a stopped container"
+
+
+class Container:
+    """Everything about one container but its creation and its execs' start (``creations``, ``execs``)."""
+
+    def __init__(
+        self,
+        namespace: str,
+        bundle: Path,
+        settings: Settings,
+        runtime: Runtime,
+        init: Process,
+        publish: Callable[[str, Message], None],
+    ) -> None:
+        self.namespace = namespace
+        self.id = init.id
+        self.bundle = bundle
+        self.settings = settings
+        self.runtime = runtime
+        self.init = init
+        self.execs: dict[str, Process] = {}
+        self.traits = specs.traits(bundle)
+        self.cgroup = cgroups.Cgroup()
+        self.mounted = False
+        self.paused = False
+        self.pausing = False
+        self.creating = True
+        self.init_gone = False
+        self.restore_from = ""
+        self.parent_checkpoint = ""
+        self._publish = publish
+        self._active: set[Process] = set()
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Looking.
+
+    def process(self, exec_id: str) -> Process:
+        """Init for an empty id. Raises errors.NotFound."""
+        if not exec_id:
+            return self.init
+        try:
+            return self.execs[exec_id]
+        except KeyError:
+            raise errors.NotFound(f"process does not exist {exec_id}: not found") from None
+
+    def status(self, process: Process) -> Status:
+        """A running process of a container that is paused is paused, too."""
+        if self.pausing:
+            return Status.PAUSING
+        if self.paused and process.status is not Status.STOPPED:
+            return Status.PAUSED
+        return process.status
+
+    def pids(self) -> list[int]:
+        return self.cgroup.pids() if self.init.status is not Status.STOPPED else []
+
+    def record(self) -> records.TaskRecord:
+        return records.TaskRecord(
+            self.namespace,
+            self.id,
+            str(self.bundle),
+            self.settings,
+            self.init.record(),
+            tuple(process.record() for process in self.execs.values()),
+            self.mounted,
+            self.paused,
+            self.creating,
+            self.restore_from,
+        )
+
+    def save(self) -> None:
+        """Write down what is. A full disk must not stop a container, so that is only logged."""
+        try:
+            records.write(self.record())
+        except OSError:
+            log.exception("container %s/%s: record not written", self.namespace, self.id)
+
+    # Changing.
+
+    async def pause(self) -> None:
+        async with self.init.busy:
+            self._refuse("pause", created=_CREATED, paused="a paused container", stopped=_STOPPED)
+            self.pausing = True
+            try:
+                await self.runtime.pause()
+                self.paused = True
+            finally:
+                self.pausing = False
+            self.save()
+            self.announce(events.TaskPaused(container_id=self.id))
+
+    async def resume(self) -> None:
+        async with self.init.busy:
+            self._refuse("resume", created=_CREATED, running="a running process", stopped=_STOPPED)
+            await self._thaw()
+            self.announce(events.TaskResumed(container_id=self.id))
+
+    async def kill(self, number: int, *, all: bool) -> None:
+        """Send a signal to init, or to every process of the container."""
+        async with self.init.busy:
+            if self.init_gone:
+                raise finished()
+            if self.init.watch is None:
+                raise errors.FailedPrecondition("process not created: failed precondition")
+            await self.runtime.kill(number, all=all)
+            if number == signal.SIGKILL and self.paused:
+                # In a frozen cgroup of version 1 the signal waits for ever.
+                with contextlib.suppress(errors.Error):
+                    await self._thaw()
+
+    async def update(self, resources: bytes) -> None:
+        async with self.init.busy:
+            self._refuse("update", stopped=_STOPPED)
+            await self.runtime.update(resources)
+
+    async def checkpoint(self, image: str, work: str, flags: CheckpointFlags) -> None:
+        async with self.init.busy:
+            self._refuse("checkpoint", created="a task in created state", stopped=_STOPPED)
+            await self.runtime.checkpoint(image, work, flags)
+            self.announce(events.TaskCheckpointed(container_id=self.id, checkpoint=image))
+
+    async def start_init(self) -> int:
+        """Let a created container run. Returns its pid."""
+        init = self.init
+        async with init.busy:
+            self.refuse_start()
+            init.starting = True
+            try:
+                await self.runtime.start()
+                init.status = Status.RUNNING
+                self.save()
+                self.announce(events.TaskStart(container_id=self.id, pid=init.pid))
+            finally:
+                init.starting = False
+                await self._notify()
+        return init.pid
+
+    def refuse_start(self) -> None:
+        """Raises errors.FailedPrecondition unless init is there and has not been started."""
+        if self.init_gone:
+            raise errors.FailedPrecondition("cannot start a stopped process")
+        self._refuse("start", running="a running process", paused="a paused process", stopped="a stopped process")
+
+    async def delete(self) -> None:
+        """Remove the container from the runtime and its root file system from the bundle. It must not run."""
+        async with self.init.busy:
+            self._refuse("delete", running="a running process", paused="a paused process")
+            created = self.init.status is Status.CREATED
+            await self.init.streams.drain()
+            await self.runtime.delete(force=created)
+            if created and self.init.watch is not None:
+                await self.init.wait()
+            await self.unmount()
+            for process in (*self.execs.values(), self.init):
+                await process.deleted()
+            self.announce(
+                events.TaskDelete(
+                    container_id=self.id,
+                    pid=self.init.pid,
+                    exit_status=self.init.exit_status,
+                    exited_at=timestamps.to_message(self.init.exited_at),
+                )
+            )
+
+    async def delete_exec(self, process: Process) -> None:
+        async with process.busy:
+            if process.status is Status.RUNNING:
+                raise errors.FailedPrecondition("cannot delete a running process")
+            await process.streams.drain()
+            await process.deleted()
+            self.execs.pop(process.id, None)
+            self.save()
+
+    async def unmount(self) -> None:
+        if self.mounted:
+            # On a thread: the file system below may hang.
+            await asyncio.to_thread(mounts.unmount_recursive, self.bundle / "rootfs")
+            self.mounted = False
+
+    # Ends.
+
+    def follow_init(self, watch: Watch) -> None:
+        """From now on init's exit is taken care of."""
+        self._spawn(self._init_ended(watch))
+
+    def follow_exec(self, process: Process, watch: Watch) -> None:
+        """From now on the exec's exit is taken care of; its start was announced."""
+        self._spawn(self._exec_ended(process, watch))
+
+    def enter(self, process: Process) -> None:
+        """An exec is about to start: init's exit waits for it. Raises errors.FailedPrecondition if that happened."""
+        if self.init_gone:
+            raise errors.FailedPrecondition(f"container {self.id} init process is not running: failed precondition")
+        self._active.add(process)
+
+    async def leave(self, process: Process) -> None:
+        self._active.discard(process)
+        await self._notify()
+
+    def announce(self, event: Message) -> None:
+        try:
+            self._publish(self.namespace, event)
+        except OSError:
+            log.exception("event %s of %s/%s: not kept", event.DESCRIPTOR.name, self.namespace, self.id)
+
+    def lost(self, process: Process, how: Ended) -> None:
+        """A process that an earlier monitor watched is gone: announce what is known."""
+        if process is self.init:
+            self.init_gone = True
+        self._exited(process, how)
+
+    async def close(self) -> None:
+        """Forget the container without touching it; another monitor takes it over."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _init_ended(self, watch: Watch) -> None:
+        how = await watch.ended
+        self.init_gone = True
+        if not self.traits.private_pids:
+            with contextlib.suppress(errors.Error):
+                await self.runtime.kill(signal.SIGKILL, all=True)
+        if self.paused:
+            with contextlib.suppress(errors.Error):
+                await self._thaw()
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._active and not self.init.starting)
+        self._exited(self.init, how)
+
+    async def _exec_ended(self, process: Process, watch: Watch) -> None:
+        how = await watch.ended
+        self._exited(process, how)
+        await self.leave(process)
+
+    def _exited(self, process: Process, how: Ended) -> None:
+        self.announce(
+            events.TaskExit(
+                container_id=self.id,
+                id=process.id,
+                pid=process.pid,
+                exit_status=how.code,
+                exited_at=timestamps.to_message(how.at),
+            )
+        )
+        process.ended(how)
+        self.save()
+
+    async def _thaw(self) -> None:
+        await self.runtime.resume()
+        self.paused = False
+        self.save()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _refuse(self, verb: str, *, created: str = "", running: str = "", paused: str = "", stopped: str = "") -> None:
+        """Raise errors.FailedPrecondition in the states that have a word, in the words of process/init_state.go."""
+        words = {Status.CREATED: created, Status.RUNNING: running, Status.PAUSED: paused, Status.STOPPED: stopped}
+        if word := words.get(self.status(self.init)):
+            raise errors.FailedPrecondition(f"cannot {verb} {word}")

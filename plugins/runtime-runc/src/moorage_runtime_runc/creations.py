@@ -1,0 +1,163 @@
+"""Creating a container: root file system, streams, ``runc create``; and undoing all of it when a step fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moorage_api.messages import events, types
+from moorage_runtime_runc import cgroups, consoles, specs, streams
+from moorage_runtime_runc.containers import Container
+from moorage_runtime_runc.hosts import Host
+from moorage_runtime_runc.processes import read_pid
+from moorage_runtime_runc.reapers import Watch
+from moorage_sdk import errors
+from moorage_sdk.mounts import Mount
+from moorage_sdk.tasks import Status, Stdio
+from moorage_sys import mounts
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Creation:
+    """A Create request, decoded."""
+
+    id: str
+    bundle: Path
+    rootfs: tuple[Mount, ...] = ()
+    stdio: Stdio = field(default_factory=Stdio)
+    checkpoint: str = ""
+    parent_checkpoint: str = ""
+
+
+async def create(container: Container, creation: Creation, host: Host) -> None:
+    """Bring ``container`` into the state CREATED. Cancelling is honoured until the runtime runs; nothing is left then.
+
+    Raises errors.Error and its classes; whatever fails is undone before.
+    """
+    specs.check(creation.bundle)
+    container.save()
+    try:
+        await _mount(container, creation)
+        await _open_streams(container, creation, host)
+        if creation.checkpoint:
+            container.restore_from = creation.checkpoint
+            container.parent_checkpoint = creation.parent_checkpoint
+        else:
+            await _finish(asyncio.create_task(_run(container, host)))
+    except BaseException:
+        await _undo(container)
+        raise
+    container.creating = False
+    container.save()
+    container.announce(_event(container, creation))
+    if container.init.watch is not None:
+        container.follow_init(container.init.watch)
+
+
+async def restore(container: Container, host: Host) -> int:
+    """Start a container that was created from a checkpoint. Returns its pid. Raises as ``Container.start_init``."""
+    init, settings = container.init, container.settings
+    async with init.busy:
+        container.refuse_start()
+        with host.reaper.hold():
+            async with consoles.console_socket(host.folder, init.stdio.terminal) as console:
+                await container.runtime.restore(
+                    container.bundle / "init.pid",
+                    init.streams.child,
+                    console.path if console else None,
+                    container.restore_from,
+                    settings.criu_work_path or str(container.bundle / "work"),
+                    container.parent_checkpoint,
+                )
+                watch = await _take_over(container, host, console)
+        container.restore_from = ""
+        init.status = Status.RUNNING
+        container.save()
+        container.announce(events.TaskStart(container_id=container.id, pid=init.pid))
+        container.follow_init(watch)
+    return init.pid
+
+
+async def _mount(container: Container, creation: Creation) -> None:
+    if not creation.rootfs:
+        return
+    rootfs = creation.bundle / "rootfs"
+    rootfs.mkdir(mode=0o711, exist_ok=True)
+    container.mounted = True
+    container.save()
+    try:
+        await asyncio.to_thread(mounts.mount_all, creation.rootfs, rootfs)
+    except OSError as error:
+        raise errors.Error(f"failed to mount rootfs component: {error}") from error
+
+
+async def _open_streams(container: Container, creation: Creation, host: Host) -> None:
+    owner = streams.Owner(container.namespace, container.id, container.settings.io_uid, container.settings.io_gid)
+    relay = host.relay or container.traits.labelled
+    container.init.streams = await streams.open_streams(creation.stdio, owner, host.reaper, host.spawner, relay=relay)
+
+
+async def _run(container: Container, host: Host) -> None:
+    pid_file = container.bundle / "init.pid"
+    with host.reaper.hold():
+        async with consoles.console_socket(host.folder, container.init.stdio.terminal) as console:
+            stdio = container.init.streams.child
+            await container.runtime.create(pid_file, stdio, console.path if console else None)
+            await _take_over(container, host, console)
+
+
+async def _take_over(container: Container, host: Host, console: consoles.ConsoleSocket | None) -> Watch:
+    """The runtime has done its work: get hold of the terminal and of the process."""
+    init = container.init
+    if console is not None:
+        init.streams.attach(await console.master())
+    init.streams.started()
+    watch = init.born(read_pid(container.bundle / "init.pid"), host.reaper)
+    try:
+        container.cgroup = cgroups.of(init.pid)
+    except ProcessLookupError:
+        log.info("container %s/%s: ended before its cgroup was seen", container.namespace, container.id)
+    return watch
+
+
+async def _finish(task: asyncio.Task[None]) -> None:
+    """Wait for ``task`` to the end, also when this one is cancelled: half a container is worse than a late one."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is not None:
+            log.info("create: failed after its caller had gone: %s", task.exception())
+        raise
+
+
+async def _undo(container: Container) -> None:
+    """Leave nothing of a creation that failed."""
+    try:
+        await container.runtime.delete(force=True)
+    except errors.Error as error:
+        log.warning("container %s/%s: not removed from the runtime: %s", container.namespace, container.id, error)
+    await container.init.deleted()
+    try:
+        await container.unmount()
+    except OSError as error:
+        log.warning("container %s/%s: root file system not unmounted: %s", container.namespace, container.id, error)
+
+
+def _event(container: Container, creation: Creation) -> events.TaskCreate:
+    stdio = creation.stdio
+    return events.TaskCreate(
+        container_id=container.id,
+        bundle=str(container.bundle),
+        rootfs=[
+            types.Mount(type=each.type, source=each.source, target=each.target, options=each.options)
+            for each in creation.rootfs
+        ],
+        io=events.TaskIO(stdin=stdio.stdin, stdout=stdio.stdout, stderr=stdio.stderr, terminal=stdio.terminal),
+        checkpoint=creation.checkpoint,
+        pid=container.init.pid,
+    )

@@ -1,0 +1,98 @@
+"""Additional processes in a container: registered by Exec, begun by Start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from moorage_api.messages import events
+from moorage_runtime_runc import consoles, streams
+from moorage_runtime_runc.containers import Container
+from moorage_runtime_runc.hosts import Host
+from moorage_runtime_runc.processes import Process, read_pid
+from moorage_sdk import errors, identifiers
+from moorage_sdk.tasks import Status, Stdio
+
+log = logging.getLogger(__name__)
+
+
+def add(container: Container, exec_id: str, stdio: Stdio, spec: dict[str, Any]) -> Process:
+    """Register a process. Raises errors.InvalidArgument, errors.AlreadyExists, errors.FailedPrecondition."""
+    identifiers.validate(exec_id, "exec id")
+    if exec_id in container.execs or exec_id == container.id:
+        raise errors.AlreadyExists(f"id {exec_id}: already exists")
+    status = container.status(container.init)
+    if status in (Status.PAUSED, Status.PAUSING):
+        raise errors.FailedPrecondition("cannot exec in a paused state")
+    if status is Status.STOPPED or container.init_gone:
+        raise errors.FailedPrecondition("cannot exec in a stopped state")
+    process = Process(exec_id, stdio, {**spec, "terminal": stdio.terminal})
+    container.execs[exec_id] = process
+    container.save()
+    container.announce(events.TaskExecAdded(container_id=container.id, exec_id=exec_id))
+    return process
+
+
+async def start(container: Container, process: Process, host: Host) -> int:
+    """Begin a registered process and return its pid. Waiting for the client's readers can be cancelled.
+
+    Raises errors.FailedPrecondition if it was started before or init is gone, errors.Error with the runtime's reason.
+    """
+    async with process.busy:
+        if process.status is not Status.CREATED or process.pid:
+            state = "stopped" if process.status is Status.STOPPED else "running"
+            raise errors.FailedPrecondition(f"cannot start a {state} process")
+        container.enter(process)
+        try:
+            process.streams = await _open_streams(container, process, host)
+            await _to_the_end(asyncio.create_task(_run(container, process, host)))
+        except BaseException:
+            process.never_started()
+            await process.streams.close()
+            await container.leave(process)
+            raise
+        process.status = Status.RUNNING
+        container.save()
+        container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
+        assert process.watch is not None
+        container.follow_exec(process, process.watch)
+        return process.pid
+
+
+def pid_file(container: Container, process: Process) -> Path:
+    """Where the runtime writes the pid; the prefix keeps an exec of the name "init" apart from init."""
+    return container.bundle / f"exec-{process.id}.pid"
+
+
+async def _open_streams(container: Container, process: Process, host: Host) -> streams.Streams:
+    owner = streams.Owner(container.namespace, process.id, container.settings.io_uid, container.settings.io_gid)
+    relay = host.relay or container.traits.labelled
+    return await streams.open_streams(process.stdio, owner, host.reaper, host.spawner, relay=relay)
+
+
+async def _run(container: Container, process: Process, host: Host) -> None:
+    path = pid_file(container, process)
+    with host.reaper.hold():
+        async with consoles.console_socket(host.folder, process.stdio.terminal) as console:
+            socket = console.path if console else None
+            await container.runtime.exec(process.spec or {}, path, process.streams.child, socket)
+            if console is not None:
+                process.streams.attach(await console.master())
+        process.streams.started()
+        process.born(read_pid(path), host.reaper)
+    path.unlink(missing_ok=True)
+
+
+async def _to_the_end(task: asyncio.Task[None]) -> None:
+    """Wait for ``task`` even when cancelled: once the runtime runs, the process may have begun its work.
+
+    A caller that has gone does not hear of it, but the process is registered as what it is.
+    """
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.result()
+        log.info("exec: started although its caller has gone")

@@ -1,0 +1,192 @@
+"""The node monitor put together: its arguments, its parts, and when it is no longer needed.
+
+One process for all containers of a daemon's state directory. It outlives the daemon, keeps no event to itself, and
+after a restart of its own takes over what still runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorage_runtime_runc import adoptions
+from moorage_runtime_runc.hosts import Host
+from moorage_runtime_runc.journals import Journal
+from moorage_runtime_runc.ooms import Watcher
+from moorage_runtime_runc.publishers import Publisher
+from moorage_runtime_runc.reapers import Reaper
+from moorage_runtime_runc.records import Index
+from moorage_runtime_runc.services import TaskService
+from moorage_runtime_runc.spawns import Spawner
+from moorage_runtime_runc.tasks import Tasks
+from moorage_sdk import errors
+from moorage_sys import processes
+from moorage_ttrpc import servers, sockets
+
+log = logging.getLogger("moorage.monitor")
+
+LOCKED = 75
+"""Exit status when another monitor serves this directory already (EX_TEMPFAIL in sysexits.h)."""
+
+LINGER = 30.0
+_CHECK = 5.0
+_FLUSH = 5.0
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """``address`` is the daemon's gRPC socket; its events go to the same path with ``.ttrpc`` behind.
+
+    ``linger`` is how many seconds a monitor without containers stays once its daemon is gone, or, with ``leave``, in
+    any case: a foreign containerd starts a new one when it needs one.
+    """
+
+    state: Path
+    socket: Path
+    address: Path | None = None
+    linger: float = LINGER
+    leave: bool = False
+    relay: bool = False
+
+    @property
+    def events(self) -> Path | None:
+        return None if self.address is None else self.address.with_name(self.address.name + ".ttrpc")
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Raises errors.InvalidArgument. By hand, for argparse would stay in memory for as long as the monitor does."""
+    values: dict[str, str] = {}
+    flags: set[str] = set()
+    words = iter(argv)
+    for word in words:
+        if word in ("--leave", "--relay"):
+            flags.add(word)
+        elif word in ("--state", "--socket", "--address", "--linger") and (value := next(words, "")):
+            values[word] = value
+        else:
+            raise errors.InvalidArgument(f'argument "{word}": unknown or without a value')
+    for needed in ("--state", "--socket"):
+        if needed not in values:
+            raise errors.InvalidArgument(f'argument "{needed}": missing')
+    address = sockets.path_of(values["--address"]) if "--address" in values else None
+    return Arguments(
+        Path(values["--state"]),
+        Path(values["--socket"]),
+        address,
+        float(values.get("--linger", LINGER)),
+        "--leave" in flags,
+        "--relay" in flags,
+    )
+
+
+class Monitor:
+    """Everything the process has, put together on a running loop."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._spawner = Spawner()
+        self._spawner.raise_limit()
+        self._reaper = Reaper()
+        self._ooms = Watcher()
+        self._journal = Journal(arguments.state / "events")
+        self._publisher = Publisher(self._journal, arguments.events)
+        self._index = Index(arguments.state / "tasks")
+        host = Host(self._reaper, self._spawner, arguments.state, arguments.relay)
+        self._tasks = Tasks(host, self._publisher, self._index, self._ooms)
+        self._stop = asyncio.Event()
+        self._server = servers.Server(TaskService(self._tasks, self._asked_to_leave).services())
+
+    async def run(self) -> None:
+        """Serve until told to stop, or until nobody needs the monitor any more."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._reaper.start()
+        await adoptions.adopt_all(self._tasks, self._index)
+        gc.collect()
+        gc.freeze()
+        async with self._publishing():
+            await self._server.serve(self._arguments.socket)
+            log.info("serving %d containers", len(self._tasks))
+            await self._until_useless()
+            await self._server.close()
+            await self._publisher.flush(_FLUSH)
+        await self._tasks.close()
+        self._ooms.close()
+        self._reaper.close()
+        self._journal.close()
+
+    @contextlib.asynccontextmanager
+    async def _publishing(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._publisher.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _until_useless(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), min(_CHECK, self._arguments.linger))
+            if self._useless():
+                return
+
+    def _useless(self) -> bool:
+        if len(self._tasks) or time.monotonic() - self._tasks.empty_since < self._arguments.linger:
+            return False
+        return self._arguments.leave or not self._daemon_lives()
+
+    def _daemon_lives(self) -> bool:
+        return self._arguments.address is not None and sockets.alive(self._arguments.address)
+
+    def _asked_to_leave(self, now: bool) -> None:
+        # A plain Shutdown follows every Delete; only who starts monitors says "now".
+        if now:
+            self._stop.set()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a monitor; returns its exit status."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    try:
+        arguments = parse(sys.argv[1:] if argv is None else argv)
+    except errors.Error as error:
+        log.error("%s", error)
+        return 2
+    arguments.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(arguments.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("another monitor serves %s", arguments.state)
+        return LOCKED
+    os.umask(0o077)
+    processes.set_subreaper()
+    processes.set_name("moorage-monitor")
+    _adjust_oom_score()
+    asyncio.run(_run(arguments))
+    return 0
+
+
+async def _run(arguments: Arguments) -> None:
+    await Monitor(arguments).run()
+
+
+def _adjust_oom_score() -> None:
+    """One above whoever started us, as the shims of containerd (pkg/sys/oom_linux.go), if we are allowed to."""
+    try:
+        score = int(Path(f"/proc/{os.getppid()}/oom_score_adj").read_text("ascii"))
+        Path("/proc/self/oom_score_adj").write_text(str(min(score + 1, 1000)), "ascii")
+    except OSError as error:
+        log.info("OOM score: not adjusted: %s", error)

@@ -1,0 +1,79 @@
+"""Starting other programs, without a fork of ours and with nothing inherited but what is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+
+DROPPED = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""systemd's variables for the daemon: runc would pass the first two on into the container."""
+
+_ABOVE = 64
+"""Descriptors are lifted above this before they are given their numbers, so that none overwrites another."""
+
+
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """What the programs we start get to see of our own environment."""
+    return {name: value for name, value in base.items() if name not in DROPPED}
+
+
+class Spawner:
+    """Starts programs with the soft limit of open files that this process was itself started with."""
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        self._env = environment(os.environ if env is None else env)
+        self._files = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def raise_limit(self) -> None:
+        """Raise our own soft limit to the hard one; what we start gets the original back."""
+        _, hard = self._files
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    def spawn(
+        self, argv: Sequence[str], descriptors: Mapping[int, int | None], env: Mapping[str, str] | None = None
+    ) -> int:
+        """Start a program, looked up in PATH, and return its pid.
+
+        ``descriptors`` maps its numbers to our descriptors, None to /dev/null; 0, 1 and 2 are /dev/null by default.
+        Everything else is close-on-exec. Raises OSError, also when the program cannot be executed.
+        """
+        wanted = {0: None, 1: None, 2: None, **descriptors}
+        with contextlib.ExitStack() as lifted:
+            actions = [_action(number, fd, lifted) for number, fd in sorted(wanted.items())]
+            with self._original_limit():
+                return os.posix_spawnp(
+                    argv[0],
+                    list(argv),
+                    dict(self._env if env is None else env),
+                    file_actions=actions,
+                    setsigmask=[],
+                    setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # ignored by Python, which exec(2) would hand on
+                )
+
+    @contextlib.contextmanager
+    def _original_limit(self) -> Iterator[None]:
+        # prlimit(2) on the child would come too late: Go's runtime takes note of the limit as it starts, and runc
+        # hands that on. So ours is lowered for the length of the call, during which this thread opens nothing.
+        now = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if now == self._files:
+            yield
+            return
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._files)
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, now)
+
+
+def _action(
+    number: int, fd: int | None, lifted: contextlib.ExitStack
+) -> tuple[int, ...] | tuple[int, int, str, int, int]:
+    if fd is None:
+        return (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY, 0)
+    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+    lifted.callback(os.close, high)
+    return (os.POSIX_SPAWN_DUP2, high, number)

@@ -1,0 +1,68 @@
+"""What the monitor reads in an OCI runtime specification; everything else is the runtime's."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moorage_sdk import errors
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTORS = ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """``private_pids``: the kernel kills what init leaves behind. ``labelled``: a security module mediates paths."""
+
+    private_pids: bool = False
+    labelled: bool = False
+
+
+def traits(bundle: Path) -> Traits:
+    """Traits of the spec in a bundle. One that cannot be read has none: the runtime will say what is wrong with it."""
+    try:
+        spec = json.loads((bundle / "config.json").read_bytes())
+        namespaces = spec.get("linux", {}).get("namespaces") or []
+        process = spec.get("process") or {}
+        return Traits(
+            any(each.get("type") == "pid" and not each.get("path") for each in namespaces),
+            bool(process.get("apparmorProfile") or process.get("selinuxLabel")),
+        )
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        log.warning("%s/config.json: cannot be read: %s", bundle, error)
+        return Traits()
+
+
+def check(bundle: Path) -> None:
+    """Raises errors.InvalidArgument for a spec whose process must not be started. See ``check_process``."""
+    try:
+        process = json.loads((bundle / "config.json").read_bytes()).get("process")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return
+    if isinstance(process, dict):
+        check_process(process)
+
+
+def process(value: bytes) -> dict[str, Any]:
+    """The OCI process of an exec request. Raises errors.InvalidArgument."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise errors.InvalidArgument(f"process spec: {error}: invalid argument") from error
+    if not isinstance(found, dict):
+        raise errors.InvalidArgument("process spec: not a JSON object: invalid argument")
+    check_process(found)
+    return found
+
+
+def check_process(found: Mapping[str, Any]) -> None:
+    """Refuse a working directory among descriptors: older runtimes leak some of the host's (CVE-2024-21626)."""
+    cwd = found.get("cwd")
+    if isinstance(cwd, str) and any(cwd == each or cwd.startswith(f"{each}/") for each in _DESCRIPTORS):
+        raise errors.InvalidArgument(f'working directory "{cwd}": lies among file descriptors: invalid argument')
