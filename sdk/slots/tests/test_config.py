@@ -9,6 +9,7 @@ from moorage_sdk import config
 from moorage_sdk.config import Fault, Unknown
 from moorage_sdk.durations import Duration
 
+TENTH = Duration(0.1)
 URI = "io.containerd.snapshotter.v1.overlayfs"
 
 
@@ -25,7 +26,7 @@ class Config:
     sync_remove: bool = False
     threshold: float = 0.02
     count: int = 100
-    delay: Duration = Duration(0.1)
+    delay: Duration = TENTH
     policy: Literal["shared", "isolated"] = "shared"
     place: Path = Path("/opt")
     mount_options: tuple[str, ...] = ("ro",)

@@ -10,7 +10,7 @@ def test_accepts(value: str) -> None:
 
 @pytest.mark.parametrize("value", [".a", "a.", "a..b", "a--b", "a/b", "..", "a b", "é", "a\n", "a\0", "-a"])
 def test_refuses_other_characters(value: str) -> None:
-    with pytest.raises(errors.InvalidArgument, match="namespace .* must match"):
+    with pytest.raises(errors.InvalidArgument, match=r"namespace .* must match"):
         identifiers.validate(value, "namespace")
 
 

@@ -7,6 +7,8 @@ import pytest
 from moorage_sdk import schemas
 from moorage_sdk.durations import Duration
 
+TENTH = Duration(0.1)
+
 
 @dataclass(frozen=True)
 class Inner:
@@ -19,7 +21,7 @@ class Config:
     """Not the description of a field."""
 
     plain: int = 3
-    delay: Duration = Duration(0.1)
+    delay: Duration = TENTH
     """How long to wait,
     at most."""
     policy: Literal["a", "b"] = "a"

@@ -20,8 +20,8 @@ class Progress:
 
     ``event`` of a line about a blob is ``waiting``, ``downloading``, ``complete``, ``already exists``, ``extracting``,
     ``extracted`` or ``uploading``, about an image ``fetching image content`` or ``saved``; a line without ``name`` is
-    free text (``core/transfer/local/progress.go`` in containerd). ``progress`` of ``total`` in bytes, both 0 where there
-    is nothing to count; ``descriptor`` is what the line is about.
+    free text (``core/transfer/local/progress.go`` in containerd). ``progress`` of ``total`` in bytes, both 0 where
+    there is nothing to count; ``descriptor`` is what the line is about.
     """
 
     event: str
