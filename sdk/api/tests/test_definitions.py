@@ -123,3 +123,25 @@ def test_a_broken_distribution_does_not_matter() -> None:
 
 def test_files_are_registered_in_the_default_pool() -> None:
     assert images.Image.DESCRIPTOR.file is descriptor_pool.Default().FindFileByName("services/images/v1/images.proto")
+
+
+def test_a_missing_descriptor_set_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "APIS", ("nonesuch",))
+    definitions.files.cache_clear()
+    try:
+        with pytest.raises(OSError, match=r"nonesuch\.binpb"):
+            definitions.files()
+    finally:
+        definitions.files.cache_clear()
+
+
+def test_a_small_process_does_not_pay_for_resources() -> None:
+    found = in_fresh_interpreter(
+        "import json, sys\n"
+        "before = set(sys.modules)\n"
+        "from moorage_api.messages import events, shim_v3\n"
+        "shim_v3.StateRequest, events.TaskExit\n"
+        "costly = {'importlib.resources', 'zipfile', 'tempfile', 'ssl'}\n"
+        "print(json.dumps(sorted(costly & (set(sys.modules) - before))))\n"
+    )
+    assert found == []

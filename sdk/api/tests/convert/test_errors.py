@@ -63,12 +63,22 @@ def test_an_undefined_code_is_unknown(code: int) -> None:
 @pytest.mark.parametrize("verdict", ["conflict", "not modified"])
 def test_conflict_and_not_modified_keep_their_endings(verdict: str) -> None:
     for message in (verdict, f'image "x": {verdict}'):
-        assert errors.text(sdk.FailedPrecondition(message, hint="try later")) == message
+        assert errors.text(sdk.FailedPrecondition(message)) == message
+        assert errors.text(sdk.FailedPrecondition(message, hint="try later")).endswith(f": {verdict}")
         assert errors.error(9, message).message == message
 
 
-def test_a_hint_reaches_the_peer() -> None:
-    assert errors.text(sdk.NotFound('image "x": not found', hint="pull it")) == 'image "x": not found (pull it)'
+@pytest.mark.parametrize(
+    ("message", "sent"),
+    [
+        ('image "x": not found', 'image "x" (pull it): not found'),
+        ("not found", "pull it: not found"),
+        ('image "x" is gone', 'image "x" is gone (pull it)'),
+        ('image "x": gone', 'image "x": gone (pull it)'),
+    ],
+)
+def test_a_hint_reaches_the_peer_before_the_verdict(message: str, sent: str) -> None:
+    assert errors.text(sdk.NotFound(message, hint="pull it")) == sent
 
 
 @pytest.mark.parametrize(

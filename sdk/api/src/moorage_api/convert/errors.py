@@ -54,8 +54,8 @@ VERDICTS = {
 }
 """What stands for an empty message; the words of errdefs/errors.go and of Go's context package."""
 
-MEANINGFUL_ENDINGS = ("conflict", "not modified")
-"""Verdicts that containerd's client reads as classes of their own."""
+ENDINGS = frozenset(VERDICTS.values()) | {"conflict", "not modified"}
+"""Ends of messages that containerd's client recognizes."""
 
 
 def code(error: BaseException) -> int:
@@ -89,8 +89,11 @@ def _words(error: BaseException) -> str:
 
 
 def _with_hint(error: errors.Error) -> str:
-    decides = any(error.message == each or error.message.endswith(f": {each}") for each in MEANINGFUL_ENDINGS)
-    return error.message if decides else str(error)
+    """The hint goes before a verdict at the end: Go clients cut the verdict off, or read a class from it."""
+    subject, _, verdict = error.message.rpartition(": ")
+    if not error.hint or verdict not in ENDINGS:
+        return str(error)
+    return f"{subject} ({error.hint}): {verdict}" if subject else f"{error.hint}: {verdict}"
 
 
 def error(code: int, message: str) -> errors.Error:
