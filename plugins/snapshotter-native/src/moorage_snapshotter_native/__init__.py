@@ -1,0 +1,1 @@
+"""Snapshots as full copies of directories (``plugins/snapshots/native`` in containerd)."""

@@ -1,0 +1,1 @@
+"""Snapshots as directories of overlayfs (``plugins/snapshots/overlay`` in containerd)."""
