@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from moorage_kv import Store
 from moorage_metadata_lmdb.databases import SCHEMA, TABLES, Database
 from moorage_sdk import digests, errors, labels, masks

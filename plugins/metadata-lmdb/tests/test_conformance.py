@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from moorage_sdk.content import ContentStore
 from moorage_testkit.suites.content import ContentSuite
 

@@ -76,6 +76,7 @@ class Change(Reading):
         self.txn = txn
         self.events: list[Event] = []
         self.deleted: list[Node] = []
+        self.announced = True
         self.touch = touch
 
     def put(self, table: Table[R], parts: Parts, row: R) -> None:

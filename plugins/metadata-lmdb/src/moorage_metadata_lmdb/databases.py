@@ -76,15 +76,18 @@ class Database(metadata.Metadata):
     def collect(self) -> metadata.Collection:
         with self._collecting:
             started = time.monotonic()
-            removed, mark, pause = self._sweep()
+            mark = self._mark()
+            marked = time.monotonic()
+            removed, pause = self._sweep(mark)
             report = removals.Report([str(node) for node in removed])
             self._clean(report)
             return metadata.Collection(
-                tuple(report.removed),
-                tuple(report.failures),
-                pause,
-                time.monotonic() - started,
-                mark.next_expiry,
+                removed=tuple(report.removed),
+                failures=tuple(report.failures),
+                pause=pause,
+                elapsed=time.monotonic() - started,
+                next_expiry=mark.next_expiry,
+                marking=marked - started,
             )
 
     def layers(self, name: str) -> Layers:
@@ -109,21 +112,20 @@ class Database(metadata.Metadata):
         """Finish what is queued and release the store."""
         self._ledger.close()
 
-    def _sweep(self) -> tuple[list[Node], marks.Mark, float]:
+    def _mark(self) -> marks.Mark:
         self._ledger.arm()
         with self._ledger.read() as reading:
-            mark = marks.make(reading, time.time_ns())
-        pause = 0.0
+            return marks.make(reading, time.time_ns())
 
-        def sweep(change: Change) -> list[Node]:
-            nonlocal pause
+    def _sweep(self, mark: marks.Mark) -> tuple[list[Node], float]:
+        def sweep(change: Change) -> tuple[list[Node], float]:
             started = time.monotonic()
+            # The scheduler must not take our own deletions for a reason to collect again.
+            change.announced = False
             removed = sweeps.sweep(change, mark, self._ledger.disarm())
-            pause = time.monotonic() - started
-            return removed
+            return removed, time.monotonic() - started
 
-        removed = self._ledger.change(sweep)
-        return removed, mark, pause
+        return self._ledger.change(sweep)
 
     def _clean(self, report: removals.Report) -> None:
         for name in sorted(self._ledger.cleanse()):
@@ -156,6 +158,10 @@ class View(metadata.View):
     @property
     def namespace(self) -> str:
         return self._scope.namespace
+
+    @property
+    def lease(self) -> str:
+        return self._scope.lease
 
     @property
     def content(self) -> ContentView:

@@ -118,17 +118,17 @@ class Ledger:
     def _run(self, change: Change, fn: Callable[[Change], T]) -> T:
         result = fn(change)
         self._outbox.record(change.txn, change.events)
-        change.txn.after_commit(lambda: self._committed(change.deleted))
+        change.txn.after_commit(lambda: self._committed(change))
         return result
 
-    def _committed(self, deleted: list[Node]) -> None:
-        for node in deleted:
+    def _committed(self, change: Change) -> None:
+        for node in change.deleted:
             if node.kind in (Kind.CONTENT, Kind.INGEST):
                 self.soil("content")
             elif node.kind is Kind.SNAPSHOT:
                 self.soil(node.key.partition("/")[0])
-        for changed in self._watchers:
-            changed(metadata.Change.DELETION if deleted else metadata.Change.MUTATION)
+        for changed in self._watchers if change.announced else ():
+            changed(metadata.Change.DELETION if change.deleted else metadata.Change.MUTATION)
 
 
 def exists(kind: str, name: str) -> errors.AlreadyExists:

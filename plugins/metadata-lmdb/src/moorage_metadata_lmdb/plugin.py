@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from moorage_kv import Store
 from moorage_metadata_lmdb.databases import SCHEMA, TABLES, Database
-from moorage_sdk import errors
 from moorage_sdk.content import CONTENT
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.metadata import METADATA, Metadata
 from moorage_sdk.slots import InitContext, Plugin
 from moorage_sdk.snapshots import SNAPSHOTTER
 
-POLICIES = ("shared", "isolated")
 RESERVE = 16 << 20
 """Bytes kept free in the store's file, so that images and containers can be deleted on a full disk."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt`` (``plugins/metadata/plugin.go``).
+    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt`` (``plugins/metadata/plugin.go``)."""
 
-    ``content_sharing_policy`` is ``shared`` (a namespace gets a blob that another one has by naming its digest) or
-    ``isolated`` (it must send the bytes). With ``no_sync`` a crash of the machine may undo the last changes.
-    """
-
-    content_sharing_policy: str = "shared"
+    content_sharing_policy: Literal["shared", "isolated"] = "shared"
+    """Whether a namespace gets a blob that another one has by naming its digest, or must send the bytes."""
     no_sync: bool = False
+    """Let a crash of the machine undo the last changes, for speed. A crash of the daemon still loses nothing."""
 
 
 def make(ctx: InitContext, config: Config) -> Metadata:
     """Open the store in the plugin's root directory."""
-    if config.content_sharing_policy not in POLICIES:
-        raise errors.InvalidArgument(
-            f'content_sharing_policy "{config.content_sharing_policy}": unknown', hint=f"use one of {POLICIES}"
-        )
     store = Store.open(ctx.root, tables=TABLES, schema=SCHEMA, durable=not config.no_sync, reserve=RESERVE)
     ctx.on_close(store.close)
     ctx.export("policy", config.content_sharing_policy)

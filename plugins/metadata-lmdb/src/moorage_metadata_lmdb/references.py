@@ -10,12 +10,14 @@ the conditions.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from moorage_metadata_lmdb import expiries, nodes
 from moorage_metadata_lmdb.nodes import Kind, Node
 from moorage_sdk import labels
+from moorage_sdk.durations import Duration
 
 _FORWARD = {labels.GC_REF_CONTENT: Kind.CONTENT, labels.GC_REF_IMAGE: Kind.IMAGE}
 _BACKWARD = {
@@ -74,8 +76,9 @@ def used_at(values: Mapping[str, str]) -> int | None:
 def _condition(target: Node, text: str) -> Iterator[Condition]:
     for operator in "<>":
         name, found, age = text.partition(operator)
-        if found and name == "usedat" and not age.startswith("=") and (span := expiries.duration(age)) is not None:
-            yield Condition(target, operator, span)
+        if found and name == "usedat":
+            with contextlib.suppress(ValueError):
+                yield Condition(target, operator, Duration.parse(age).nanoseconds)
 
 
 def _references(namespace: str, values: Mapping[str, str], plain: Mapping[str, Kind], snapshots: str) -> Iterator[Node]:

@@ -70,6 +70,7 @@ class Collection:
 
     ``pause`` is the part during which writers waited. ``next_expiry`` is the earliest expiry of a lease, ingest or
     image that is still there, in nanoseconds since the epoch, 0 for none. ``failures`` are removals that did not work.
+    ``marking`` is how long it took to find out what is reachable, while writers went on.
     """
 
     removed: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class Collection:
     pause: float = 0.0
     elapsed: float = 0.0
     next_expiry: int = 0
+    marking: float = 0.0
 
 
 class Metadata(ABC):

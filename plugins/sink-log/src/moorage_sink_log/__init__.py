@@ -1,0 +1,1 @@
+"""Events as log records or JSON lines. ``sinks`` holds both; ``plugin`` registers them."""
