@@ -20,7 +20,7 @@ def context(program: str = "moorage") -> InitContext:
     def all_of(slot: Any) -> Mapping[str, Any]:
         return {}
 
-    return cast(InitContext, SimpleNamespace(daemon=daemon, all=all_of))
+    return cast(InitContext, SimpleNamespace(daemon=daemon, all=all_of, table=lambda uri: {}))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ _SOCKET = {"address": "address", "uid": "uid", "gid": "gid"}
 
 def migrate(document: dict[str, Any], version: int) -> None:
     """Move the tables of a document of ``version`` to where version 4 wants them, in place."""
-    if version > 3:
+    if version != 3:
         return
     grpc, ttrpc, debug, metrics = (_table(document, name) for name in ("grpc", "ttrpc", "debug", "metrics"))
     if grpc.get("address") and not ttrpc.get("address"):

@@ -10,7 +10,7 @@ from pathlib import Path
 # 37259). Read when grpc is imported, hence before the imports below.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
-from moorage_sdk import errors
+from moorage_sdk import addresses, errors
 from moorage_sdk.services import SERVER, SERVICE, Server
 from moorage_sdk.slots import InitContext, Plugin, Skip
 from moorage_server_grpc.moorings import Mooring
@@ -51,10 +51,7 @@ class TcpConfig:
 
 
 def make_unix(ctx: InitContext, config: UnixConfig) -> Server:
-    address = config.address or str(
-        ctx.daemon.state / ("containerd.sock" if ctx.daemon.program == "containerd" else "moorage.sock")
-    )
-    mooring = Mooring(sockets.path_of(address), config.uid, config.gid)
+    mooring = Mooring(sockets.path_of(config.address or addresses.grpc(ctx)), config.uid, config.gid)
     limits = Limits(config.max_recv_message_size, config.max_send_message_size)
     return UnixServer(mooring, ctx.all(SERVICE).values(), limits)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,9 +17,15 @@ from moorage_sdk.events import Envelope, Exchange
 from moorage_sdk.services import Service
 from moorage_services import payloads
 from moorage_services.calls import Call, Handler
-from moorage_ttrpc.methods import bind
+from moorage_ttrpc import methods as ttrpc
 
 FORWARDING = "containerd.services.events.ttrpc.v1.Events"
+
+NUMBER = "moorage-event-number"
+"""Metadata of an event that its sender keeps, and sends again, until it has been answered."""
+
+REMEMBERED = 4096
+"""Events among which one that came twice is recognised."""
 
 
 class EventService:
@@ -58,21 +66,41 @@ class EventService:
 
 
 class Forwarding(Service):
-    """Where shims send the events of their tasks (``<grpc address>.ttrpc``)."""
+    """Where shims send the events of their tasks (``<grpc address>.ttrpc``).
 
-    transport = "ttrpc"
-    names = (FORWARDING,)
+    A sender that numbers its events sends one again when its connection broke before the answer. Such an event is the
+    same to the byte, down to the nanoseconds of its time, and is taken once.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._recent: OrderedDict[bytes, None] = OrderedDict()
+
+    @property
+    def transport(self) -> str:
+        return "ttrpc"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (FORWARDING,)
 
     def handlers(self) -> Sequence[Any]:
         """One mapping from service name to bound methods, as moorage_ttrpc.servers takes them."""
-        return ({FORWARDING: bind(methods.service(FORWARDING).methods, {"Forward": self.forward})},)
+        return ({FORWARDING: ttrpc.bind(methods.service(FORWARDING).methods, {"Forward": self.forward})},)
 
-    async def forward(self, request: ttrpc_events.ForwardRequest, call: Any) -> Empty:
-        self._exchange.forward(from_message(request.envelope))
+    async def forward(self, request: ttrpc_events.ForwardRequest, call: ttrpc.Call) -> Empty:
+        if not call.value(NUMBER) or self._is_new(request):
+            self._exchange.forward(from_message(request.envelope))
         return Empty()
+
+    def _is_new(self, request: ttrpc_events.ForwardRequest) -> bool:
+        event = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        if event in self._recent:
+            return False
+        self._recent[event] = None
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+        return True
 
 
 def _matcher(wanted: Sequence[str]) -> Callable[[Envelope], bool]:

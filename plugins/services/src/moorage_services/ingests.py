@@ -1,6 +1,6 @@
 """The protocol of ``Content.Write``: what each message of the stream does to a writer.
 
-Blocking, and without grpc. Rules and their order are those of plugins/services/content/contentserver in containerd v2.3,
+Blocking, and without grpc. Rules and their order are those of plugins/services/content/contentserver in containerd 2.3,
 down to the trap that a COMMIT with offset 0 truncates what was written before.
 """
 

@@ -1,0 +1,1 @@
+"""The ttrpc server, where shims deliver the events of their tasks."""

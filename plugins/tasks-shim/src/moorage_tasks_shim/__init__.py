@@ -1,0 +1,1 @@
+"""The task manager: ``managers`` answers the slot, ``bundles`` and ``records`` are its disk, ``shims`` its peers."""

@@ -1,0 +1,106 @@
+"""Shims that a binary starts: any runtime that no plugin serves (the shim v2 contract, docs/runtime-v2.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moorage_api.messages import shim_v3
+from moorage_sdk import errors
+from moorage_sdk.events import Payload
+from moorage_sdk.runtimes import Endpoint
+from moorage_sdk.tasks import Bundle
+from moorage_tasks_shim import bootstraps
+from moorage_tasks_shim.bootstraps import Daemon
+
+log = logging.getLogger(__name__)
+
+_INHERITED = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "TMPDIR")
+_MAX_OUTPUT = 4096
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds, with the defaults of ``[timeouts]``. ``start`` has no name there: the caller's patience counts."""
+
+    start: float = 30.0
+    load: float = 5.0
+    cleanup: float = 5.0
+    shutdown: float = 3.0
+    state: float = 2.0
+
+
+@dataclass
+class Binary:
+    """The calls of one shim binary. Every one is a process of its own that ends."""
+
+    path: Path
+    daemon: Daemon
+    env: Sequence[str] = ()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
+        """Start a shim for the bundle, or learn which one takes it. Raises errors.Unavailable with its words."""
+        version = await self._run(["-v"], b"", os.fspath(self.path.parent), self.timeouts.load, check=False)
+        told = bootstraps.legacy_parameters(options)
+        if bootstraps.wants_protobuf(self.path.name, version.decode("utf-8", "replace")):
+            told = bootstraps.parameters(bundle, self.daemon, options)
+        output = await self._run([*self._flags(bundle), "start"], told, bundle.path, self.timeouts.start, bundle)
+        return bootstraps.answer(output)
+
+    async def delete(self, bundle: Bundle) -> shim_v3.DeleteResponse:
+        """Kill and remove what a dead shim left. Raises as ``start``."""
+        arguments = [*self._flags(bundle), "-bundle", bundle.path, "delete"]
+        return bootstraps.deletion(await self._run(arguments, b"", bundle.path, self.timeouts.cleanup, bundle))
+
+    async def info(self, options: bytes) -> bytes:
+        """RuntimeInfo, encoded; ``options`` an encoded Any."""
+        return await self._run(["-info"], options, os.fspath(self.path.parent), self.timeouts.load)
+
+    def _flags(self, bundle: Bundle) -> list[str]:
+        """The command line of pkg/shim/util.go (Command)."""
+        flags = ["-namespace", bundle.namespace, "-address", self.daemon.grpc_address]
+        return [*flags, "-publish-binary", self.daemon.binary, "-id", bundle.id]
+
+    def _environment(self, bundle: Bundle | None) -> Mapping[str, str]:
+        known = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        known |= {"GOMAXPROCS": "2", "MAX_SHIM_VERSION": "2"}
+        known |= {"TTRPC_ADDRESS": self.daemon.ttrpc_address, "GRPC_ADDRESS": self.daemon.grpc_address}
+        if bundle:
+            known["NAMESPACE"] = bundle.namespace
+        return known | dict(each.partition("=")[::2] for each in self.env)
+
+    async def _run(
+        self,
+        arguments: list[str],
+        told: bytes,
+        folder: str,
+        timeout: float,
+        bundle: Bundle | None = None,
+        *,
+        check: bool = True,
+    ) -> bytes:
+        pipe = asyncio.subprocess.PIPE
+        try:
+            process = await asyncio.create_subprocess_exec(
+                self.path, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=self._environment(bundle)
+            )
+        except OSError as error:
+            raise errors.Unavailable(f'shim "{self.path}": cannot run: {error.strerror}: unavailable') from error
+        try:
+            async with asyncio.timeout(timeout):
+                output, complaint = await process.communicate(told)
+        except TimeoutError as error:
+            raise errors.Unavailable(f'shim "{self.path}": no answer within {timeout:g} s: unavailable') from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if check and process.returncode:
+            said = (complaint or output)[-_MAX_OUTPUT:].decode("utf-8", "replace").strip()
+            raise errors.Unavailable(f'shim "{self.path}": exit status {process.returncode}: {said}')
+        return output

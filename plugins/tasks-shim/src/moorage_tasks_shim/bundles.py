@@ -1,0 +1,134 @@
+"""Bundles on disk: ``<state>/<namespace>/<id>`` for the runtime, ``<root>/<namespace>/<id>`` as its working directory.
+
+Layout and modes are those of core/runtime/v2/bundle.go in containerd v2.3. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moorage_sdk import errors
+from moorage_sdk.tasks import Bundle
+from moorage_sys import mounts, paths
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """All bundles of a daemon. Both directories may be passed through, so that user namespaces can reach a rootfs."""
+
+    state: Path
+    root: Path
+
+    def bundle(self, namespace: str, id: str) -> Bundle:
+        return Bundle(str(self.state / namespace / id), namespace, id)
+
+    def create(self, namespace: str, id: str, spec: bytes) -> Bundle:
+        """Make the bundle with ``spec`` as its configuration. What fails leaves nothing.
+
+        Raises errors.InvalidArgument for a specification that is not a JSON object, OSError.
+        """
+        parsed = _parse(id, spec)
+        bundle = self.bundle(namespace, id)
+        # No task goes by this name, so whatever lies here is left over from a creation that a crash cut short.
+        self.delete(bundle)
+        try:
+            self._fill(bundle, spec, parsed)
+        except BaseException:
+            self.delete(bundle)
+            raise
+        return bundle
+
+    def delete(self, bundle: Bundle) -> None:
+        """Unmount the rootfs and remove both directories. Raises OSError, errors.FailedPrecondition for other mounts.
+
+        Each directory is renamed first, so that nobody takes half of one for a bundle. Without one nothing happens.
+        """
+        path = Path(bundle.path)
+        if path.exists():
+            mounts.unmount_recursive(path / "rootfs")
+        for each in (path, self.root / bundle.namespace / bundle.id):
+            _remove(each)
+
+    def all(self) -> Iterator[Bundle]:
+        """Every bundle there is, also of tasks whose shim is gone."""
+        yield from (self.bundle(namespace, id) for namespace, id in _entries(self.state))
+
+    def tidy(self, alive: frozenset[tuple[str, str]]) -> None:
+        """Remove working directories without a task (a reboot takes bundles only), and what a removal left behind."""
+        for namespace, id in _entries(self.root):
+            if (namespace, id) not in alive:
+                _remove(self.root / namespace / id)
+        for base in (self.state, self.root):
+            for hidden in base.glob("*/.*"):
+                mounts.unmount_recursive(hidden / "rootfs")
+                paths.remove_tree(hidden)
+
+    def _fill(self, bundle: Bundle, spec: bytes, parsed: dict[str, Any]) -> None:
+        path, work = Path(bundle.path), self.root / bundle.namespace / bundle.id
+        _directory(path.parent, 0o711)
+        _directory(work.parent, 0o711)
+        _directory(path, 0o700)
+        group = _remapped_group(parsed)
+        if group:
+            os.chown(path, -1, group)
+            path.chmod(0o710)
+        _directory(path / "rootfs", 0o711)
+        _directory(work, 0o711)
+        (path / "work").symlink_to(work)
+        write(path / "config.json", spec)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a file of the bundle, whole or not at all, mode 0600."""
+    draft = path.with_name(f".{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+    draft.replace(path)
+
+
+def _directory(path: Path, mode: int) -> None:
+    path.mkdir(exist_ok=True)
+    path.chmod(mode)  # whatever the umask, and whatever an older daemon left
+
+
+def _remove(path: Path) -> None:
+    hidden = path.with_name(f".{path.name}")
+    paths.remove_tree(hidden)
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(hidden)
+        paths.remove_tree(hidden)
+
+
+def _entries(base: Path) -> Iterator[tuple[str, str]]:
+    for namespace in sorted(base.iterdir()):
+        if namespace.is_dir() and not namespace.name.startswith("."):
+            for entry in sorted(namespace.iterdir()):
+                if entry.is_dir() and not entry.name.startswith("."):
+                    yield namespace.name, entry.name
+
+
+def _parse(id: str, spec: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(spec)
+    except (ValueError, RecursionError) as error:
+        raise errors.InvalidArgument(f'spec of container "{id}": {error}: invalid argument') from error
+    if not isinstance(parsed, dict):
+        raise errors.InvalidArgument(f'spec of container "{id}": not a JSON object: invalid argument')
+    return parsed
+
+
+def _remapped_group(spec: dict[str, Any]) -> int:
+    """The group outside that is root inside, 0 without a user namespace (bundle_linux.go, remappedGID)."""
+    linux = spec.get("linux")
+    mappings = linux.get("gidMappings") if isinstance(linux, dict) else None
+    for mapping in mappings if isinstance(mappings, list) else ():
+        if isinstance(mapping, dict) and mapping.get("containerID") == 0 and isinstance(mapping.get("hostID"), int):
+            return int(mapping["hostID"])
+    return 0

@@ -1,0 +1,106 @@
+"""Who carries the tasks of a runtime name: a plugin of the slot ``runtime``, or a shim's binary.
+
+Both are used alike by the manager: start, find again, clear up.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from moorage_api.convert import timestamps
+from moorage_sdk import errors
+from moorage_sdk.events import Payload
+from moorage_sdk.runtimes import Endpoint, Runtime
+from moorage_sdk.tasks import Bundle, Exit
+from moorage_tasks_shim import names
+from moorage_tasks_shim.binaries import Binary
+from moorage_tasks_shim.records import Record
+
+UNKNOWN_STATUS = 255
+"""The exit status that nobody could know (UnknownExitStatus in core/runtime/v2)."""
+
+
+class Carrier(ABC):
+    binary = ""
+    """The path to remember for the next daemon."""
+    logs = False
+    """Whether its shims write to the FIFO ``log``."""
+    patient = False
+    """Whether a shim that cannot be reached is looked for again, because the carrier brings it back."""
+
+    @abstractmethod
+    async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
+        """Raises errors.Unavailable with the reason."""
+
+    @abstractmethod
+    async def find(self, bundle: Bundle, record: Record) -> Endpoint | None:
+        """The shim of a task of an earlier daemon, None when it is known to be gone."""
+
+    @abstractmethod
+    async def cleanup(self, bundle: Bundle) -> Exit:
+        """Kill and remove what a dead shim left; how init ended, as far as can be told. Raises errors.Error."""
+
+
+class PluginCarrier(Carrier):
+    patient = True
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
+        return await self._runtime.start(bundle)
+
+    async def find(self, bundle: Bundle, record: Record) -> Endpoint | None:
+        return await self._runtime.find(bundle)
+
+    async def cleanup(self, bundle: Bundle) -> Exit:
+        await self._runtime.cleanup(bundle)
+        return Exit(UNKNOWN_STATUS, time.time_ns(), id=bundle.id)
+
+
+class BinaryCarrier(Carrier):
+    logs = True
+
+    def __init__(self, binary: Binary) -> None:
+        self._binary = binary
+        self.binary = str(binary.path)
+
+    async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
+        return await self._binary.start(bundle, options)
+
+    async def find(self, bundle: Bundle, record: Record) -> Endpoint | None:
+        return record.endpoint
+
+    async def cleanup(self, bundle: Bundle) -> Exit:
+        said = await self._binary.delete(bundle)
+        at = timestamps.from_message(said.exited_at) or time.time_ns()
+        return Exit(said.exit_status, at, said.pid, bundle.id)
+
+
+class Carriers:
+    """Plugins by the runtime names that they serve; ``make`` is how a binary is called."""
+
+    def __init__(self, runtimes: Mapping[str, Runtime], make: Callable[[Path], Binary]) -> None:
+        self._plugins: dict[str, PluginCarrier] = {}
+        for runtime in runtimes.values():
+            carrier = PluginCarrier(runtime)
+            for name in runtime.names:
+                self._plugins.setdefault(name, carrier)
+        self._make = make
+
+    def choose(self, runtime: str) -> Carrier:
+        """Raises errors.InvalidArgument for no name, errors.NotFound when nothing serves it."""
+        if not runtime:
+            raise errors.InvalidArgument("runtime: no name: invalid argument")
+        return self._plugins.get(runtime) or BinaryCarrier(self._make(names.resolve(runtime)))
+
+    def remembered(self, record: Record) -> Carrier:
+        """The carrier of a task of an earlier daemon: its binary, wherever the name leads today."""
+        return BinaryCarrier(self._make(Path(record.binary))) if record.binary else self.choose(record.runtime)
+
+    def binary(self, runtime: str) -> Binary:
+        """The binary of a name, also one that a plugin serves: to ask it about itself. Raises as ``choose``."""
+        return self._make(names.resolve(runtime))

@@ -1,0 +1,164 @@
+"""Making a task: bundle, shim, Create; and undoing all of it when a step fails or the caller is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any as Json
+
+from google.protobuf.any_pb2 import Any
+
+from moorage_api.convert import mounts, typeurls
+from moorage_api.messages import runc_options
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint
+from moorage_sdk.tasks import Creation
+from moorage_tasks_shim import records
+from moorage_tasks_shim.bundles import write
+from moorage_tasks_shim.carriers import Carrier
+from moorage_tasks_shim.logs import ShimLog
+from moorage_tasks_shim.records import Record
+from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.tasks import Task
+
+log = logging.getLogger(__name__)
+
+RESTORE_FROM = "RestoreFromPath"
+"""Annotation of a checkpoint's descriptor: it lies unpacked at this path (plugins/services/tasks/local.go)."""
+
+Adjust = Callable[[str, str, Mapping[str, Json]], Mapping[str, Json]]
+"""Namespace, id and specification to the specification that plugins made of it. Blocks."""
+
+
+class Creator:
+    def __init__(self, registry: Registry, adjust: Adjust | None = None) -> None:
+        self._registry = registry
+        self._adjust = adjust
+        self._creating: set[tuple[str, str]] = set()
+
+    async def create(self, namespace: str, creation: Creation) -> int:
+        """The pid. A caller that is cancelled leaves nothing: the creation ends, and is undone behind its back.
+
+        Raises errors.AlreadyExists, and as carriers and shims do.
+        """
+        key = (namespace, creation.id)
+        if key in self._creating or self._registry.has(*key):
+            raise errors.AlreadyExists(f'task "{creation.id}" in namespace "{namespace}": already exists')
+        carrier = self._registry.carriers.choose(creation.runtime)
+        self._creating.add(key)
+        making = asyncio.get_running_loop().create_task(self._create(namespace, creation, carrier))
+        making.add_done_callback(lambda _: self._creating.discard(key))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self._registry.background(self._abandon(key, making))
+            raise
+
+    async def _create(self, namespace: str, creation: Creation, carrier: Carrier) -> int:
+        registry = self._registry
+        checkpoint = _checkpoint(creation)
+        spec = await registry.disk(self._adjusted, namespace, creation)
+        bundle = await registry.disk(registry.bundles.create, namespace, creation.id, spec)
+        task = Task(bundle, Record(creation.runtime, creation.stdio, carrier.binary), carrier)
+        try:
+            if carrier.logs:
+                task.log = ShimLog(bundle)
+            await self._start(task, creation)
+            pid = await _ask(task, creation, checkpoint)
+        except BaseException as error:
+            await self._undo(task)
+            if isinstance(error, errors.Error):
+                raise type(error)(f"failed to create shim task: {error.message}", hint=error.hint) from error
+            raise
+        registry.add(task)
+        if task.link is not None and task.link.lost:
+            registry.lost(task)
+        return pid
+
+    def _adjusted(self, namespace: str, creation: Creation) -> bytes:
+        if self._adjust is None:
+            return creation.spec
+        try:
+            before = json.loads(creation.spec)
+        except (ValueError, RecursionError):
+            return creation.spec  # the bundle says what is wrong with it
+        after = self._adjust(namespace, creation.id, before)
+        return creation.spec if after == json.loads(creation.spec) else json.dumps(after).encode()
+
+    async def _start(self, task: Task, creation: Creation) -> None:
+        """Get the shim and the connection to it. The record is on disk before anything runs."""
+        registry, bundle = self._registry, task.bundle
+        await registry.disk(records.save, bundle, task.record)
+        endpoint = self._sandbox(task, creation)
+        if endpoint is None:
+            endpoint = await task.carrier.start(bundle, creation.options)
+        else:
+            await registry.disk(write, Path(bundle.path, "sandbox"), creation.sandbox.encode())
+        task.record = Record(creation.runtime, creation.stdio, task.carrier.binary, endpoint)
+        await registry.disk(records.save, bundle, task.record)
+        task.attach(await registry.links.take(endpoint))
+
+    def _sandbox(self, task: Task, creation: Creation) -> Endpoint | None:
+        """The shim of the sandbox that the task belongs to: shims of version 3 carry all containers of a pod."""
+        namespace = task.bundle.namespace
+        if not task.carrier.binary or not creation.sandbox or not self._registry.has(namespace, creation.sandbox):
+            return None
+        endpoint = self._registry.get(namespace, creation.sandbox).record.endpoint
+        return endpoint if endpoint is not None and endpoint.version >= 3 else None
+
+    async def _undo(self, task: Task) -> None:
+        """Nothing stays of a task that could not be created. Whatever fails here is logged, the first error counts."""
+        try:
+            if task.record.endpoint is not None:
+                if task.link is not None:
+                    await self._registry.shut_down(task.link, task.bundle, task.record)
+                await task.carrier.cleanup(task.bundle)
+        except errors.Error as error:
+            log.warning("%s: not cleared up: %s", task.subject, error)
+        await self._registry.remove(task, shutdown=False)
+
+    async def _abandon(self, key: tuple[str, str], making: asyncio.Task[int]) -> None:
+        """The caller is gone, and would not know of the task."""
+        await asyncio.wait([making])
+        if making.cancelled() or making.exception() is not None:
+            return
+        task = self._registry.get(*key)
+        with contextlib.suppress(errors.Error):
+            await task.call("Kill", signal=int(SIGKILL), all=True)
+            await task.wait("")
+            await task.call("Delete")
+        await self._registry.remove(task)
+
+
+async def _ask(task: Task, creation: Creation, checkpoint: str) -> int:
+    options, stdio = creation.options, creation.stdio
+    said = await task.call(
+        "Create",
+        bundle=task.bundle.path,
+        rootfs=mounts.to_messages(creation.rootfs),
+        terminal=stdio.terminal,
+        stdin=stdio.stdin,
+        stdout=stdio.stdout,
+        stderr=stdio.stderr,
+        checkpoint=checkpoint,
+        options=Any(type_url=options.type_url, value=options.value) if options else None,
+    )
+    return int(said.pid)
+
+
+def _checkpoint(creation: Creation) -> str:
+    """The directory to restore from, "" for a new container. Raises errors.Unimplemented for an image in the store."""
+    if creation.checkpoint is not None:
+        path = creation.checkpoint.annotations.get(RESTORE_FROM, "")
+        if not path:
+            raise errors.Unimplemented(f'task "{creation.id}": restoring from an image of the store: not implemented')
+        return path
+    if creation.options is None or creation.options.type_url != runc_options.Options.DESCRIPTOR.full_name:
+        return ""
+    told = typeurls.unpack(Any(type_url=creation.options.type_url, value=creation.options.value))
+    return told.criu_image_path if isinstance(told, runc_options.Options) else ""

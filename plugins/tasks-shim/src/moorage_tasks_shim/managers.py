@@ -1,0 +1,148 @@
+"""The slot ``tasks`` over shims."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import Mapping
+
+from google.protobuf.any_pb2 import Any
+
+from moorage_api.convert import timestamps, typeurls
+from moorage_api.messages import types
+from moorage_sdk import errors, identifiers
+from moorage_sdk.events import Payload
+from moorage_sdk.namespaces import required
+from moorage_sdk.tasks import Creation, Exit, Pid, Process, Stdio, TaskManager
+from moorage_tasks_shim.creations import Creator
+from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.tasks import Task
+
+
+class ShimTaskManager(TaskManager):
+    """Looks up the task and passes the call on; ``registry`` keeps tasks and shims, ``creator`` makes new ones."""
+
+    def __init__(self, registry: Registry, creator: Creator, state_timeout: float) -> None:
+        self._registry = registry
+        self._creator = creator
+        self._state_timeout = state_timeout
+
+    async def create(self, namespace: str, creation: Creation) -> int:
+        required(namespace)
+        identifiers.validate(creation.id, "task id")
+        await self._registry.loaded()
+        return await self._creator.create(namespace, creation)
+
+    async def start(self, namespace: str, id: str, exec_id: str = "") -> int:
+        return int((await (await self._task(namespace, id)).call("Start", exec_id=exec_id)).pid)
+
+    async def delete(self, namespace: str, id: str) -> Exit:
+        task = await self._task(namespace, id)
+        async with task.deleting:
+            missing: errors.NotFound | None = None
+            try:
+                said = await task.call("Delete")
+            except errors.NotFound as error:
+                # The shim has lost it, for instance to a delete whose answer was cut off. What is left goes, too.
+                missing = error
+            await self._registry.remove(task)
+        if missing:
+            raise missing
+        return Exit(said.exit_status, timestamps.from_message(said.exited_at), said.pid, id)
+
+    async def delete_process(self, namespace: str, id: str, exec_id: str) -> Exit:
+        task = await self._task(namespace, id)
+        said = await task.call("Delete", exec_id=identifiers.validate(exec_id, "exec id"))
+        task.forget(exec_id)
+        return Exit(said.exit_status, timestamps.from_message(said.exited_at), said.pid, exec_id)
+
+    async def exec(self, namespace: str, id: str, exec_id: str, spec: Payload, stdio: Stdio) -> None:
+        identifiers.validate(exec_id, "exec id")
+        task = await self._task(namespace, id)
+        await task.call(
+            "Exec",
+            exec_id=exec_id,
+            terminal=stdio.terminal,
+            stdin=stdio.stdin,
+            stdout=stdio.stdout,
+            stderr=stdio.stderr,
+            spec=_any(spec),
+        )
+
+    async def get(self, namespace: str, id: str, exec_id: str = "") -> Process:
+        return await (await self._task(namespace, id)).state(exec_id, self._state_timeout)
+
+    async def list(self, namespace: str) -> builtins.list[Process]:
+        required(namespace)
+        await self._registry.loaded()
+        states = await asyncio.gather(*map(self._listed, self._registry.of(namespace)))
+        return [state for state in states if state is not None]
+
+    async def kill(self, namespace: str, id: str, signal: int, *, exec_id: str = "", all: bool = False) -> None:
+        await (await self._task(namespace, id)).call("Kill", exec_id=exec_id, signal=signal, all=all)
+
+    async def wait(self, namespace: str, id: str, exec_id: str = "") -> Exit:
+        return await (await self._task(namespace, id)).wait(exec_id)
+
+    async def pause(self, namespace: str, id: str) -> None:
+        await (await self._task(namespace, id)).call("Pause")
+
+    async def resume(self, namespace: str, id: str) -> None:
+        await (await self._task(namespace, id)).call("Resume")
+
+    async def resize(self, namespace: str, id: str, exec_id: str, width: int, height: int) -> None:
+        await (await self._task(namespace, id)).call("ResizePty", exec_id=exec_id, width=width, height=height)
+
+    async def close_io(self, namespace: str, id: str, exec_id: str, *, stdin: bool) -> None:
+        task = await self._task(namespace, id)
+        if stdin:
+            await task.call("CloseIO", exec_id=exec_id, stdin=True)
+
+    async def pids(self, namespace: str, id: str) -> builtins.list[Pid]:
+        said = await (await self._task(namespace, id)).ask("Pids")
+        return [Pid(each.pid, _payload(each.info) if each.HasField("info") else None) for each in said.processes]
+
+    async def update(
+        self, namespace: str, id: str, resources: Payload | None, annotations: Mapping[str, str] | None = None
+    ) -> None:
+        task = await self._task(namespace, id)
+        await task.call("Update", resources=_any(resources), annotations=dict(annotations or {}))
+
+    async def stats(self, namespace: str, id: str) -> Payload:
+        return _payload((await (await self._task(namespace, id)).ask("Stats")).stats)
+
+    async def checkpoint(self, namespace: str, id: str, path: str, options: Payload | None) -> None:
+        await (await self._task(namespace, id)).call("Checkpoint", path=path, options=_any(options))
+
+    async def info(self, options: Payload) -> Payload:
+        """What a runtime says of itself: ``containerd.types.RuntimeRequest`` in, ``RuntimeInfo`` out.
+
+        Raises errors.InvalidArgument for another request, errors.NotFound and errors.Unavailable about the binary.
+        """
+        request = typeurls.unpack(Any(type_url=options.type_url, value=options.value))
+        if not isinstance(request, types.RuntimeRequest):
+            raise errors.InvalidArgument(f'request of type "{options.type_url}": unknown: invalid argument')
+        asked = request.options.SerializeToString() if request.HasField("options") else b""
+        said = await self._registry.carriers.binary(request.runtime_path).info(asked)
+        return Payload(types.RuntimeInfo.DESCRIPTOR.full_name, said)
+
+    async def _task(self, namespace: str, id: str) -> Task:
+        required(namespace)
+        await self._registry.loaded()
+        return self._registry.get(namespace, id)
+
+    async def _listed(self, task: Task) -> Process | None:
+        try:
+            return await task.state("", self._state_timeout)
+        except errors.NotFound:
+            return None  # deleted meanwhile
+        except errors.Error:
+            return task.unknown()
+
+
+def _any(payload: Payload | None) -> Any | None:
+    return Any(type_url=payload.type_url, value=payload.value) if payload else None
+
+
+def _payload(message: Any) -> Payload:
+    return Payload(message.type_url, message.value)

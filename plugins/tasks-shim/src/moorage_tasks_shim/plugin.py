@@ -1,0 +1,110 @@
+"""Registers the task manager under containerd's name for it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moorage_sdk import addresses
+from moorage_sdk.durations import Duration
+from moorage_sdk.events import EXCHANGE
+from moorage_sdk.hooks import Chains
+from moorage_sdk.runtimes import RUNTIME
+from moorage_sdk.slots import InitContext, Plugin
+from moorage_sdk.tasks import TASKS, TaskManager
+from moorage_tasks_shim.binaries import Binary, Timeouts
+from moorage_tasks_shim.bootstraps import Daemon
+from moorage_tasks_shim.bundles import Bundles
+from moorage_tasks_shim.carriers import Carriers
+from moorage_tasks_shim.creations import Adjust, Creator
+from moorage_tasks_shim.managers import ShimTaskManager
+from moorage_tasks_shim.registries import Registry
+
+log = logging.getLogger(__name__)
+
+URI = "io.containerd.runtime.v2.task"
+
+SHIM_MANAGER = "io.containerd.shim.v1.manager"
+"""Where containerd has the settings of shims' binaries; they are read there, too."""
+
+LOG_SCHEMES = "fifo,binary,binary-v2,file"
+"""Export of the same plugin in containerd: what stdio may be besides a path (core/runtime/v2/task_manager.go)."""
+
+_TIMEOUTS = {
+    "load": "io.containerd.timeout.shim.load",
+    "cleanup": "io.containerd.timeout.shim.cleanup",
+    "shutdown": "io.containerd.timeout.shim.shutdown",
+    "state": "io.containerd.timeout.task.state",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    platforms: tuple[str, ...] = ()
+    """Accepted for containerd's sake; the host's platform is what runs."""
+    env: tuple[str, ...] = ()
+    """``NAME=value`` for the environment of shims' binaries."""
+    socket_dir: str = ""
+    """Where shims that ask for it make their sockets."""
+
+
+def make(ctx: InitContext, config: Config) -> TaskManager:
+    bundles = Bundles(_passable(ctx.state), _passable(ctx.root))
+    timeouts = _timeouts(ctx.table("timeouts"))
+    carriers = Carriers(ctx.all(RUNTIME), _binaries(ctx, config, timeouts))
+    registry = Registry(bundles, carriers, ctx.one(EXCHANGE), timeouts)
+    ctx.on_close(registry.close)
+    ctx.export("log-uri-schemes", LOG_SCHEMES)
+    manager = ShimTaskManager(registry, Creator(registry, _adjust(ctx)), timeouts.state)
+    # Tasks whose shim died while no daemon ran are to be told of now, not when somebody asks for the first.
+    registry.background(registry.loaded())
+    return manager
+
+
+def _binaries(ctx: InitContext, config: Config, timeouts: Timeouts) -> Callable[[Path], Binary]:
+    theirs = ctx.table(SHIM_MANAGER)
+    daemon = Daemon(
+        grpc_address=addresses.grpc(ctx),
+        ttrpc_address=addresses.ttrpc(ctx),
+        binary=str(Path(sys.argv[0]).absolute()),
+        version=ctx.daemon.version,
+        socket_dir=config.socket_dir or str(theirs.get("socket_dir", "")),
+    )
+    env = config.env or tuple(str(each) for each in theirs.get("env", ()))
+    return lambda path: Binary(path, daemon, env, timeouts)
+
+
+def _adjust(ctx: InitContext) -> Adjust | None:
+    if not isinstance(ctx, Chains):
+        return None
+    chains = ctx
+
+    def adjust(namespace: str, id: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        adjusted: Mapping[str, Any] = chains.chain("adjust_container", "spec", namespace=namespace, id=id, spec=spec)
+        return adjusted
+
+    return adjust
+
+
+def _timeouts(table: Mapping[str, Any]) -> Timeouts:
+    """Those of the table ``[timeouts]`` that concern shims; one that cannot be read keeps its default."""
+    told: dict[str, float] = {}
+    for field, name in _TIMEOUTS.items():
+        try:
+            told |= {field: float(Duration.parse(table[name]))} if name in table else {}
+        except (ValueError, TypeError) as error:
+            log.warning("timeouts.%s: %s", name, error)
+    return Timeouts(**told)
+
+
+def _passable(folder: Path) -> Path:
+    """User namespaces must reach the rootfs beneath; each bundle itself is closed (core/runtime/v2/task_manager.go)."""
+    folder.chmod(0o711)
+    return folder
+
+
+plugin = Plugin(TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE), uri_override=URI)

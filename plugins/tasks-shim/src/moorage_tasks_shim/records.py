@@ -1,0 +1,55 @@
+"""What the next daemon must know of a task: ``moorage.json`` in its bundle.
+
+``bootstrap.json`` and ``shim-binary-path`` are written beside it for shims of other runtimes, because that is where
+their own tools, and containerd, look.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint
+from moorage_sdk.tasks import Bundle, Stdio
+from moorage_tasks_shim.bundles import write
+
+NOWHERE = Stdio()
+FILE = "moorage.json"
+BOOTSTRAP = "bootstrap.json"
+BINARY = "shim-binary-path"
+
+
+@dataclass(frozen=True)
+class Record:
+    """``runtime`` as the client named it, ``binary`` the shim's path if a binary is the shim, ``stdio`` of init."""
+
+    runtime: str
+    stdio: Stdio = NOWHERE
+    binary: str = ""
+    endpoint: Endpoint | None = None
+
+
+def save(bundle: Bundle, record: Record) -> None:
+    """Write the record, and containerd's own files if there is a binary. Raises OSError."""
+    folder = Path(bundle.path)
+    write(folder / FILE, json.dumps(asdict(record)).encode())
+    if record.binary:
+        write(folder / BINARY, record.binary.encode())
+    if record.binary and record.endpoint:
+        answer = {"version": record.endpoint.version, "address": f"unix://{record.endpoint.path}", "protocol": "ttrpc"}
+        write(folder / BOOTSTRAP, json.dumps(answer).encode())
+
+
+def load(bundle: Bundle) -> Record:
+    """Raises errors.NotFound for a bundle without a record, errors.DataLoss for one that cannot be read."""
+    path = Path(bundle.path, FILE)
+    try:
+        data = json.loads(path.read_bytes())
+        endpoint = Endpoint(**data["endpoint"]) if data["endpoint"] else None
+        return Record(data["runtime"], Stdio(**data["stdio"]), data["binary"], endpoint)
+    except FileNotFoundError as error:
+        raise errors.NotFound(f'task record "{path}": not found') from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise errors.DataLoss(f'task record "{path}": {error}: data loss') from error

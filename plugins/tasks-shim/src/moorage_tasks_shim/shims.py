@@ -1,0 +1,118 @@
+"""Connections to shims, and the Task API spoken over them.
+
+One connection serves all tasks behind a socket: all containers of the node for the monitor, one or a pod's for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from moorage_api import methods
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint
+from moorage_ttrpc.clients import Client, connect
+
+NAMESPACE = "containerd-namespace-ttrpc"
+"""pkg/namespaces/ttrpc.go in containerd v2.3."""
+
+CONNECT_TIMEOUT = 5.0
+
+
+class Link:
+    """One connection. ``version`` falls when the shim turns out to be older than it said."""
+
+    def __init__(self, endpoint: Endpoint, client: Client) -> None:
+        self.path = endpoint.path
+        self.version = endpoint.version
+        self.tasks = 0
+        self._client = client
+
+    @property
+    def lost(self) -> bool:
+        return self._client.closed
+
+    async def closed(self) -> None:
+        """Returns when the connection has ended, by whichever side."""
+        await self._client.connection.closed.wait()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def drop(self) -> None:
+        """Close without waiting for the end of it."""
+        self._client.connection.close()
+
+    async def call(self, namespace: str, method: str, timeout: float | None = None, **fields: Any) -> Any:
+        """The shim's response to the request of these fields.
+
+        Raises what the shim answers, errors.Unavailable when the connection is lost, errors.DeadlineExceeded.
+        """
+        try:
+            return await self._call(namespace, method, timeout, fields)
+        except errors.Unimplemented:
+            if self.version <= 2:
+                raise
+            # A shim may say 3 and hold a task of before its own upgrade (clientVersionDowngrader in shim.go).
+            self.version = 2
+            return await self._call(namespace, method, timeout, fields)
+
+    async def _call(self, namespace: str, method: str, timeout: float | None, fields: dict[str, Any]) -> Any:
+        service = methods.service(f"containerd.task.v{self.version}.Task")
+        known = service.methods[method]
+        request = known.request(**fields).SerializeToString()
+        metadata = ((NAMESPACE, namespace),)
+        answer = await self._client.call(service.name, method, request, metadata=metadata, timeout=timeout)
+        return known.response.FromString(answer)
+
+
+class Links:
+    """All connections by path. ``lost`` is called for each that ended without having been released."""
+
+    def __init__(self, lost: Callable[[Link], Coroutine[Any, Any, None]]) -> None:
+        self._lost = lost
+        self._links: dict[str, Link] = {}
+        self._connecting: dict[str, asyncio.Lock] = {}
+        self._watchers: set[asyncio.Task[None]] = set()
+
+    async def take(self, endpoint: Endpoint) -> Link:
+        """The connection to an endpoint, for one more task. Raises errors.Unavailable."""
+        async with self._connecting.setdefault(endpoint.path, asyncio.Lock()):
+            link = self._links.get(endpoint.path)
+            if link is None or link.lost:
+                link = self._links[endpoint.path] = await self._connect(endpoint)
+            link.tasks += 1
+            return link
+
+    async def release(self, link: Link) -> None:
+        """One task less; with the last one the connection goes."""
+        link.tasks -= 1
+        if link.tasks <= 0 and self._links.get(link.path) is link:
+            del self._links[link.path]
+            self._connecting.pop(link.path, None)
+            await link.close()
+
+    def abandon(self) -> None:
+        """Drop all connections, without a word to the shims. The loop closes them when it goes on."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        links, self._links = self._links, {}
+        for link in links.values():
+            link.drop()
+
+    async def _connect(self, endpoint: Endpoint) -> Link:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                link = Link(endpoint, await connect(endpoint.path))
+        except TimeoutError as error:
+            raise errors.Unavailable(f'shim "{endpoint.path}": does not accept: unavailable') from error
+        watcher = asyncio.get_running_loop().create_task(self._watch(link))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+        return link
+
+    async def _watch(self, link: Link) -> None:
+        await link.closed()
+        if self._links.get(link.path) is link:
+            await self._lost(link)
