@@ -1,0 +1,60 @@
+"""Documents: JSON from strangers, read so that nobody can read it differently.
+
+Two readers that take one document for two things are how a signed image becomes another one (CVE-2021-41190), so what
+JSON leaves open is refused: duplicate keys, NaN, a byte order mark. Nesting and numbers are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from moorage_sdk import errors
+
+MAX_DEPTH = 64
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def load(data: bytes, subject: str) -> dict[str, Any]:
+    """The JSON object in ``data``. Raises errors.InvalidArgument naming ``subject``."""
+    if _depth(data) > MAX_DEPTH:
+        raise invalid(subject, f"nested deeper than {MAX_DEPTH}")
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise invalid(subject, f"not acceptable JSON: {str(error)[:200]}") from error
+    if not isinstance(document, dict):
+        raise invalid(subject, "not a JSON object")
+    return document
+
+
+def invalid(subject: str, why: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(f"{subject}: {why}: invalid argument")
+
+
+def _depth(data: bytes) -> int:
+    """How deep brackets nest outside of strings, stopping at the limit; the parser would recurse that deep."""
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(data):
+        if match[0] in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
+        elif match[0] in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f'duplicate key "{twice}"')
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,94 @@
+"""Registers the transfer ``local``: ``io.containerd.transfer.v1.local``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from moorage_sdk import errors, platforms
+from moorage_sdk.differs import DIFFER, Differ
+from moorage_sdk.metadata import METADATA
+from moorage_sdk.slots import InitContext, Plugin
+from moorage_sdk.snapshots import SNAPSHOTTER
+from moorage_sdk.transfers import TRANSFER, Transfer
+from moorage_transfer_local.pulls import LocalTransfer, Options
+from moorage_transfer_local.registries import Settings
+from moorage_transfer_local.transports import Timeouts
+
+DEFAULT_SNAPSHOTTER = "overlayfs"
+DEFAULT_DIFFER = "walking"
+"""``defaults/defaults_unix.go`` and ``defaults/defaults_differ_unix.go`` in containerd v2.3."""
+
+
+@dataclass(frozen=True)
+class UnpackConfig:
+    """How images of one platform are unpacked."""
+
+    platform: str = ""
+    """``os/architecture[/variant]``; empty is this machine."""
+    snapshotter: str = DEFAULT_SNAPSHOTTER
+    differ: str = ""
+    """The differ for this snapshotter; empty tries all, ``walking`` first."""
+
+
+@dataclass(frozen=True)
+class Config:
+    max_concurrent_downloads: int = 3
+    """Blobs downloaded at once, over all pulls."""
+    max_concurrent_unpacks: int = 1
+    """Layers of one image unpacked at once; more than 1 takes effect where the snapshotter can rebase."""
+    check_platform_supported: bool = False
+    """Unpack only what is for the platform asked for, not just for its operating system."""
+    unpack_config: tuple[UnpackConfig, ...] = ()
+    """The first entry for this machine names the default snapshotter."""
+    config_path: str = ""
+    """Directories of registry configurations (``certs.d``), joined by colons."""
+    progress_timeout: float = 300.0
+    """Seconds without progress after which a download is given up and resumed."""
+    token_realms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By registry: further ``host[:port]`` of token servers that may be sent its passwords."""
+
+
+def make(ctx: InitContext, config: Config) -> Transfer:
+    metadata = ctx.one(METADATA)
+    differs = ctx.all(DIFFER)
+    options = Options(
+        downloads=config.max_concurrent_downloads,
+        unpacks=config.max_concurrent_unpacks,
+        strict_platform=config.check_platform_supported,
+        config_path=config.config_path,
+        snapshotter=default_snapshotter(config.unpack_config),
+        differs=lambda snapshotter: differs_for(snapshotter, config.unpack_config, differs),
+        rebases=lambda snapshotter: "rebase" in _capabilities(ctx, f"{SNAPSHOTTER.type}.{snapshotter}"),
+        token_realms=lambda host: config.token_realms.get(host, ()),
+        settings=Settings(Timeouts(progress=config.progress_timeout)),
+    )
+    return LocalTransfer(metadata.view, options)
+
+
+def default_snapshotter(entries: Sequence[UnpackConfig]) -> str:
+    """The snapshotter for an unpacking that names none."""
+    here = platforms.host()
+    fitting = [entry for entry in entries if not entry.platform or _fits(here, entry.platform)]
+    return fitting[0].snapshotter if fitting else DEFAULT_SNAPSHOTTER
+
+
+def differs_for(snapshotter: str, entries: Sequence[UnpackConfig], differs: Mapping[str, Differ]) -> list[Differ]:
+    """The differs to try for a snapshotter. Raises errors.FailedPrecondition for one that is configured and absent."""
+    for entry in entries:
+        if entry.snapshotter == snapshotter and entry.differ:
+            if entry.differ not in differs:
+                raise errors.FailedPrecondition(f'differ "{entry.differ}": not working: failed precondition')
+            return [differs[entry.differ]]
+    return [differs[name] for name in sorted(differs, key=lambda name: (name != DEFAULT_DIFFER, name))]
+
+
+def _fits(here: platforms.Platform, specifier: str) -> bool:
+    return platforms.preference(here, platforms.parse(specifier)) is not None
+
+
+def _capabilities(ctx: InitContext, uri: str) -> tuple[str, ...]:
+    return next((status.capabilities for status in ctx.statuses() if status.uri == uri), ())
+
+
+plugin = Plugin(TRANSFER, "local", make, Config, requires=(METADATA, DIFFER))

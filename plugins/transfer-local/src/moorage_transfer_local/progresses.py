@@ -1,0 +1,80 @@
+"""Progress: what a person watching a pull is told, in the words of containerd's ``core/transfer/local/progress.go``.
+
+Lines about one blob carry the name of its ingest and the names of what lists it, from which clients draw a tree.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from moorage_sdk.descriptors import Descriptor
+from moorage_sdk.transfers import Progress, Report
+from moorage_transfer_local.manifests import ingest_reference
+
+INTERVAL = 0.3
+"""Seconds between two lines about the advance of one blob."""
+
+
+class Tracker:
+    """Turns what the threads of a pull do into lines. ``root`` is the image's name."""
+
+    def __init__(self, root: str, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
+        self._root = root
+        self._report = report
+        self._clock = clock
+        self._parents: dict[str, tuple[str, ...]] = {}
+        self._last: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def say(self, event: str) -> None:
+        """A line about the pull as a whole."""
+        self._report(Progress(event))
+
+    def image(self, event: str, descriptor: Descriptor) -> None:
+        """A line about the image."""
+        self._report(Progress(event, self._root, descriptor=descriptor))
+
+    def found(self, descriptor: Descriptor, parent: Descriptor | None = None) -> None:
+        """A blob that will be needed; ``parent`` lists it."""
+        above = ingest_reference(parent) if parent is not None else self._root
+        with self._lock:
+            known = self._parents.get(descriptor.digest, ())
+            self._parents[descriptor.digest] = known if above in known else (*known, above)
+        if not known:
+            self._line("waiting", descriptor, 0)
+
+    def children(self, parent: Descriptor, children: Sequence[Descriptor]) -> None:
+        for child in children:
+            self.found(child, parent)
+
+    def exists(self, descriptor: Descriptor) -> None:
+        self._line("already exists", descriptor, descriptor.size)
+
+    def downloaded(self, descriptor: Descriptor, offset: int) -> None:
+        """``offset`` bytes have arrived; said only now and then."""
+        self._often("downloading", descriptor, offset)
+
+    def complete(self, descriptor: Descriptor) -> None:
+        self._line("complete", descriptor, descriptor.size)
+
+    def extracting(self, descriptor: Descriptor, offset: int) -> None:
+        """``offset`` bytes were given to the unpacker; said only now and then."""
+        self._often("extracting", descriptor, offset)
+
+    def extracted(self, descriptor: Descriptor) -> None:
+        self._line("extracted", descriptor, descriptor.size)
+
+    def _often(self, event: str, descriptor: Descriptor, offset: int) -> None:
+        now = self._clock()
+        with self._lock:
+            if now - self._last.get(descriptor.digest, float("-inf")) < INTERVAL:
+                return
+            self._last[descriptor.digest] = now
+        self._line(event, descriptor, offset)
+
+    def _line(self, event: str, descriptor: Descriptor, offset: int) -> None:
+        parents = self._parents.get(descriptor.digest, (self._root,))
+        name = ingest_reference(descriptor)
+        self._report(Progress(event, name, parents, offset, descriptor.size, descriptor))
