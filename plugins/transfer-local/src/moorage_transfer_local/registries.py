@@ -119,8 +119,8 @@ class Server:
         for _ in range(MAX_REDIRECTS):
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 return response
-            target = _target(response)
             response.close()
+            target = _target(response)
             home = origin(target) == origin(self._url)
             transport = self._own if home else self._others
             response = transport.send(method, target, {**own, **headers} if home else headers)

@@ -107,6 +107,7 @@ class Response:
     def close(self) -> None:
         """Give the connection back when the body was read to its end, else drop it."""
         if self._response.length_remaining == 0 or self._response.closed:
+            self._response.read()  # of nothing: http.client only then takes the answer for finished
             self._response.release_conn()
         else:
             self._response.close()
@@ -216,6 +217,8 @@ def _pools(transport: Transport, security: Security) -> urllib3.PoolManager:
     class Secure(HTTPSConnection):
         def connect(self) -> None:
             super().connect()
+            # Otherwise urllib3 warns at every request; that this server needs no proof is the operator's decision.
+            self.is_verified = self.is_verified or bool(security.skip_verify)
             transport.opened(self)
 
         def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from moorage_sdk import errors
+from moorage_sdk.labels import SNAPSHOT_REF
+from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Kind
 from moorage_testkit.fakes import layers
 from moorage_testkit.fakes.snapshotters import DirectorySnapshotter
@@ -14,6 +16,13 @@ from moorage_testkit.fakes.snapshotters import DirectorySnapshotter
 
 class RebasingSnapshotter(DirectorySnapshotter):
     """What is committed with a parent is laid over a copy of it; whiteouts are expected as files (``.wh.name``)."""
+
+    def prepare(self, key: str, parent: str = "", labels: Mapping[str, str] | None = None) -> tuple[Mount, ...]:
+        """Answers for a snapshot that is there under the name in ``labels.SNAPSHOT_REF``, as a namespaced view does."""
+        name = (labels or {}).get(SNAPSHOT_REF, "")
+        if name in self.infos:
+            raise errors.AlreadyExists(f'target snapshot "{name}": already exists')
+        return super().prepare(key, parent, labels)
 
     def commit(self, name: str, key: str, labels: Mapping[str, str] | None = None, parent: str = "") -> None:
         with self._guard:
