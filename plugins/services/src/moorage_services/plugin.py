@@ -13,6 +13,7 @@ from moorage_sdk.metadata import METADATA
 from moorage_sdk.services import SERVICE, TTRPC_SERVICE, Service
 from moorage_sdk.slots import InitContext, NoConfig, Plugin
 from moorage_sdk.tasks import TASKS
+from moorage_sdk.transfers import TRANSFER
 from moorage_services.calls import GrpcService
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.containers import ContainerService
@@ -26,7 +27,9 @@ from moorage_services.leases import LeaseService
 from moorage_services.namespaces import NamespaceService
 from moorage_services.pools import Pool
 from moorage_services.snapshots import SnapshotService
+from moorage_services.streams import Streams, StreamService
 from moorage_services.tasks import TaskService
+from moorage_services.transfers import TransferService
 from moorage_services.versions import VersionService
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,10 @@ log = logging.getLogger(__name__)
 STORAGE = Pool("storage", 8)
 STREAMS = Pool("streams", 8)
 LAYERS = Pool("layers", 4)
+NETWORK = Pool("network", 16)
+
+NAMED_STREAMS = Streams()
+"""What the streaming service registers, the transfer service finds."""
 
 TASK_MANAGER = "io.containerd.runtime.v2.task"
 """The plugin that clients ask about runtimes (plugins/services/introspection/local.go and containerd's client)."""
@@ -93,9 +100,17 @@ def make_snapshots(ctx: InitContext, config: NoConfig) -> Service:
     return GrpcService(SnapshotService(ctx.one(METADATA), STORAGE))
 
 
+def make_streaming(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(StreamService(NAMED_STREAMS, ctx.one(METADATA)))
+
+
 def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
     checkpoints = Checkpoints(tuple(ctx.all(DIFFER).values()), LAYERS, ctx.state)
     return GrpcService(TaskService(ctx.one(METADATA), ctx.one(TASKS), checkpoints))
+
+
+def make_transfer(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(TransferService(ctx.one(METADATA), ctx.one(TRANSFER), NAMED_STREAMS, NETWORK))
 
 
 def make_version(ctx: InitContext, config: NoConfig) -> Service:
@@ -125,5 +140,7 @@ introspection = Plugin(SERVICE, "introspection", make_introspection, requires=(T
 leases = Plugin(SERVICE, "leases", make_leases, requires=(METADATA, COLLECTOR))
 namespaces = Plugin(SERVICE, "namespaces", make_namespaces, requires=(METADATA,))
 snapshots = Plugin(SERVICE, "snapshots", make_snapshots, requires=(METADATA,))
+streaming = Plugin(SERVICE, "streaming", make_streaming, requires=(METADATA,))
 tasks = Plugin(SERVICE, "tasks", make_tasks, requires=(METADATA, TASKS, DIFFER))
+transfer = Plugin(SERVICE, "transfer", make_transfer, requires=(METADATA, TRANSFER))
 version = Plugin(SERVICE, "version", make_version)
