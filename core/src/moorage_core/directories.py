@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -49,7 +50,7 @@ def _one(path: Path, mode: int) -> None:
     except PermissionError as error:
         raise errors.PermissionDenied(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
     except OSError as error:
-        if not path.is_dir():  # a read-only file system says so before it says that the directory exists
+        if error.errno != errno.EROFS or not path.is_dir():  # which is said before that the directory exists
             raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
     else:
         path.chmod(mode)

@@ -123,8 +123,11 @@ def _all() -> list[EntryPoint]:
 
 
 def _candidate(entry_point: EntryPoint, group: str, uri: str) -> Candidate:
-    distribution = entry_point.dist.name if entry_point.dist else ""
-    return Candidate(uri, group, entry_point.name, distribution, lambda: load(entry_point))
+    return Candidate(uri, group, entry_point.name, _distribution(entry_point), lambda: load(entry_point))
+
+
+def _distribution(entry_point: EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist else ""
 
 
 def plugin(candidate: Candidate) -> Plugin[Any, Any]:

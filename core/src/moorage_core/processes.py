@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
 import logging
 import os
@@ -9,8 +10,9 @@ import resource
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from moorage_core.directories import exact
 
@@ -67,8 +69,8 @@ def use_temporary(path: str) -> None:
         tempfile.tempdir = None
 
 
-def dump_stacks(name: str) -> Path | None:
-    """Write the stacks of all threads to a file of our own in TMPDIR and to the log; None when the file cannot be."""
+def dump_stacks(name: str, tasks: Iterable[asyncio.Task[Any]] = ()) -> Path | None:
+    """Write the stacks of threads and ``tasks`` to a file in TMPDIR and to the log; None when the file cannot be."""
     path = Path(tempfile.gettempdir()) / f"{name}.{os.getpid()}.stacks.log"
     try:
         path.unlink(missing_ok=True)
@@ -78,8 +80,12 @@ def dump_stacks(name: str) -> Path | None:
         return None
     with os.fdopen(fd, "r+") as file:
         faulthandler.dump_traceback(file, all_threads=True)
+        file.seek(0, os.SEEK_END)
+        for task in tasks:
+            file.write("\n")
+            task.print_stack(file=file)
         file.seek(0)
-        log.info("stacks of all threads", extra={"path": path, "stack": file.read()})
+        log.info("stacks of all threads and tasks", extra={"path": path, "stack": file.read()})
     return path
 
 
@@ -88,8 +94,8 @@ def leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
-            continue  # whoever read it is gone
+        except (OSError, ValueError, RuntimeError):
+            continue  # whoever read it is gone, or a signal handler interrupted the very same flush
     os._exit(code)
 
 

@@ -89,7 +89,7 @@ def _unknown(settings: Settings, key: Key, subject: str, uri: str, uris: set[str
 
 
 def _chosen(settings: Settings, candidate: Candidate) -> Record:
-    record = Record(candidate.uri, candidate.slot, candidate.name, candidate.distribution)
+    record = Record(candidate.uri, candidate.slot, candidate.name.rpartition(".")[2], candidate.distribution)
     reason = refusal(settings, candidate.uri, candidate.ours)
     if reason:
         record.state, record.reason = DISABLED, reason

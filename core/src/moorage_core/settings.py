@@ -129,6 +129,7 @@ def load(request: Request, program: Program, installed: Installed, plugins: Iter
         faults += documents.migrate(document, modules.migrations)
     merged = merges.merge(read)
     faults += _flags(request, modules, merged)
+    faults += merged.faults
     decoded = config.decode(Top, {"root": program.root, "state": program.state} | merged.table)
     faults += [Fault(merged.origin(fault.path), str(fault)) for fault in decoded.faults]
     if decoded.value is not None:
@@ -162,8 +163,11 @@ def _flags(request: Request, modules: Modules, merged: Merged) -> list[Fault]:
         for target in targets:
             if isinstance(target, tuple):
                 merged.put(target, value, Document("", {}, 0, {target: origin}), target)
-            else:
+                continue
+            try:
                 target(merged.table, value)
+            except Exception as error:  # noqa: BLE001 - foreign code, and the table may hold anything yet
+                faults.append(Fault(origin, f"{type(error).__name__}: {error}"))
     return faults
 
 

@@ -13,6 +13,8 @@ from types import FrameType
 from moorage_core import processes
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+HARMLESS = (signal.SIGHUP, signal.SIGPIPE)
+"""Handled by doing nothing, for SIG_IGN would be inherited by every child, down to the processes of containers."""
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,8 @@ class Signals:
         for number in STOPPING:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGUSR1, self._dump)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        for number in HARMLESS:
+            signal.signal(number, _ignore)
 
     def attach(self) -> asyncio.Event:
         """An event of the running loop that is set when the daemon shall stop, at once if that was asked before."""
@@ -49,4 +51,11 @@ class Signals:
             self._loop.call_soon_threadsafe(self._event.set)
 
     def _dump(self, number: int, frame: FrameType | None) -> None:
-        processes.dump_stacks(self._name)
+        try:
+            processes.dump_stacks(self._name, asyncio.all_tasks(self._loop) if self._loop else ())
+        except Exception:  # it would surface in whatever code the signal interrupted
+            log.exception("cannot dump the stacks")
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Does nothing."""

@@ -1,0 +1,46 @@
+import re
+
+import pytest
+
+from moorage_core import cli, programs
+
+
+def test_faults_are_told_on_standard_error_with_a_next_step(
+    tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--config", f"{tmp_path}/none.toml", "config", "check"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f'mooraged: configuration "{tmp_path}/none.toml": No such file or directory',
+        'mooraged: the configuration has faults, nothing was started; check it with "mooraged config check"',
+    ]
+
+
+def test_an_unknown_verb_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve"]) == 1
+    assert 'mooraged: verb "serve": not found' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-v", "--version"])
+def test_the_version_is_the_programs(
+    flag: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(programs.VARIABLE, "containerd")
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([flag])
+    assert re.fullmatch(
+        r"containerd github\.com/containerd/containerd v\d+\.\d+\.\d+ moorage-\S+\n", capsys.readouterr().out
+    )
+
+
+def test_flags_are_containerds() -> None:
+    arguments = cli.parser(programs.CONTAINERD).parse_args(
+        ["-c", "/c", "-l", "debug", "-a", "/s", "--root", "/r", "--state", "/t", "config", "dump", "--more"]
+    )
+    assert (arguments.config, arguments.log_level, arguments.address) == ("/c", "debug", "/s")
+    assert (arguments.root, arguments.state, arguments.verb) == ("/r", "/t", ["config", "dump", "--more"])
+
+
+def test_an_unknown_flag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["--nonsense"])
+    assert "--nonsense" in capsys.readouterr().err

@@ -1,0 +1,64 @@
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage_core import directories
+from moorage_sdk import errors
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    old = os.umask(request.param)
+    yield request.param
+    os.umask(old)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    assert mode(directories.exact(tmp_path / "a" / "b" / "state", 0o711)) == 0o711
+    assert mode(tmp_path / "a" / "b") == mode(tmp_path / "a") == 0o711
+    assert mode(directories.private(tmp_path / "p")) == 0o700
+
+
+@pytest.mark.usefixtures("umask")
+def test_existing_directories_are_brought_to_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.mkdir()
+    path.chmod(0o777)
+    assert mode(directories.exact(path, 0o700)) == 0o700
+    path.chmod(0o755)
+    assert mode(directories.private(path)) == 0o700
+
+
+def test_a_directory_that_its_plugin_opened_for_passage_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "tasks"
+    path.mkdir()
+    path.chmod(0o711)
+    assert mode(directories.private(path)) == 0o711
+
+
+def test_existing_parents_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a").chmod(0o755)
+    directories.exact(tmp_path / "a" / "b", 0o700)
+    assert mode(tmp_path / "a") == 0o755
+
+
+@pytest.mark.parametrize("make", [lambda path: directories.exact(path, 0o700), directories.private])
+def test_a_file_in_the_way_is_named(tmp_path: Path, make: object) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(errors.FailedPrecondition, match="file"):
+            make(path)  # type: ignore[operator]
+
+
+def test_a_name_too_long_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(errors.FailedPrecondition, match="File name too long"):
+        directories.exact(tmp_path / ("x" * 300), 0o700)
