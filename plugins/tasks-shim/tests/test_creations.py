@@ -1,0 +1,168 @@
+"""How tasks come to be, and what is left when they do not."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage_api.messages import runc_options
+from moorage_sdk import errors
+from moorage_sdk.descriptors import Descriptor
+from moorage_sdk.events import Payload
+from moorage_sdk.mounts import Mount
+from moorage_sdk.tasks import Creation, Stdio
+from moorage_tasks_shim import records
+
+SPEC = b'{"ociVersion": "1.0.2", "hostname": "web"}'
+RUNTIME = "io.containerd.runc.v2"
+
+
+def creation(**changes: Any) -> Creation:
+    return Creation(**{"id": "web", "runtime": RUNTIME, "spec": SPEC, **changes})
+
+
+def test_the_shim_gets_the_whole_request(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        async with here.shim as shim:
+            stdio = Stdio("/in", "/out", "/err", True)
+            options = runc_options.Options(binary_name="crun", criu_image_path="/image")
+            payload = Payload("containerd.runc.v1.Options", options.SerializeToString())
+            rootfs = (Mount("overlay", "overlay", ("lowerdir=/a:/b", "ro")),)
+            pid = await here.creator.create("ns", creation(stdio=stdio, options=payload, rootfs=rootfs))
+            process = shim.tasks["ns", "web", ""]
+            request = process.request
+            assert pid == process.pid
+            assert (request.stdin, request.stdout, request.stderr, request.terminal) == ("/in", "/out", "/err", True)
+            assert (request.options.type_url, request.options.value) == (payload.type_url, payload.value)
+            assert request.checkpoint == "/image"
+            assert list(request.rootfs[0].options) == ["lowerdir=/a:/b", "ro"]
+            bundle = here.bundles.bundle("ns", "web")
+            assert request.bundle == bundle.path
+            assert records.load(bundle) == records.Record(RUNTIME, stdio, "", here.runtime.endpoint)
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_task_exists_once_also_while_it_is_being_made(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        async with here.shim:
+            made = await asyncio.gather(
+                *(here.creator.create("ns", creation()) for _ in range(5)), return_exceptions=True
+            )
+            assert sorted(type(each).__name__ for each in made) == ["AlreadyExists"] * 4 + ["int"]
+            with pytest.raises(errors.AlreadyExists):
+                await here.creator.create("ns", creation())
+            await here.creator.create("other", creation())
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_shim_that_refuses_leaves_nothing_and_is_quoted(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        async with here.shim as shim:
+            shim.fail["Create"] = errors.Error(
+                'OCI runtime create failed: exec: "x": executable file not found in $PATH'
+            )
+            with pytest.raises(
+                errors.Error, match=r"^failed to create shim task: OCI .* not found in \$PATH$"
+            ) as raised:
+                await here.creator.create("ns", creation())
+            assert type(raised.value) is errors.Error
+            assert list(here.bundles.all()) == []
+            assert [each.id for each in here.runtime.cleaned] == ["web"]
+            del shim.fail["Create"]
+            await here.creator.create("ns", creation())
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_shim_that_is_not_there_leaves_nothing(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        with pytest.raises(errors.Unavailable):
+            await here.creator.create("ns", creation())
+        assert list(here.bundles.all()) == []
+        here.registry.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("runtime", ["", "bin/x", "io.containerd.nothere.v9"])
+def test_a_runtime_that_is_none_is_refused_before_anything_is_made(house: Callable[..., Any], runtime: str) -> None:
+    async def run() -> None:
+        here = house()
+        with pytest.raises((errors.InvalidArgument, errors.NotFound)):
+            await here.creator.create("ns", creation(runtime=runtime))
+        assert list(here.bundles.state.iterdir()) == []
+
+    asyncio.run(run())
+
+
+def test_a_caller_that_goes_away_leaves_nothing(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        async with here.shim as shim:
+            making = asyncio.create_task(here.creator.create("ns", creation()))
+            while not shim.tasks:
+                await asyncio.sleep(0.001)
+            making.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await making
+            async with asyncio.timeout(10):
+                while shim.tasks or list(here.bundles.all()):
+                    await asyncio.sleep(0.01)
+            await here.creator.create("ns", creation())
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_plugins_may_adjust_the_specification(house: Callable[..., Any]) -> None:
+    def adjust(namespace: str, id: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**spec, "annotations": {"by": f"{namespace}/{id}"}}
+
+    async def run() -> None:
+        here = house(adjust=adjust)
+        async with here.shim:
+            await here.creator.create("ns", creation())
+            written = json.loads(Path(here.bundles.bundle("ns", "web").path, "config.json").read_bytes())
+            assert written["annotations"] == {"by": "ns/web"}
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_specification_nobody_changed_stays_as_it_was_to_the_byte(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house(adjust=lambda namespace, id, spec: spec)
+        async with here.shim:
+            await here.creator.create("ns", creation(spec=b'{ "a":1 }'))
+            assert Path(here.bundles.bundle("ns", "web").path, "config.json").read_bytes() == b'{ "a":1 }'
+            with pytest.raises(errors.InvalidArgument):
+                await here.creator.create("ns", creation(id="bad", spec=b"{"))
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_checkpoints_are_restored_from_a_path_only(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        async with here.shim as shim:
+            with pytest.raises(errors.Unimplemented):
+                await here.creator.create("ns", creation(checkpoint=Descriptor("x", "sha256:" + "0" * 64, 1)))
+            path = {"RestoreFromPath": "/image"}
+            await here.creator.create("ns", creation(checkpoint=Descriptor("x", "sha256:" + "0" * 64, 1, path)))
+            assert shim.tasks["ns", "web", ""].request.checkpoint == "/image"
+            here.registry.close()
+
+    asyncio.run(run())

@@ -1,0 +1,56 @@
+"""What the plugin makes of its surroundings."""
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage_sdk import errors
+from moorage_tasks_shim import plugin
+from moorage_tasks_shim.plugin import Config
+from moorage_testkit.fakes.contexts import Context
+from moorage_testkit.fakes.events import MemoryExchange
+from moorage_testkit.fakes.shims import Shim, ShimRuntime
+
+
+def context(folder: Path, **tables: Any) -> Context:
+    runtime = ShimRuntime(Shim(folder / "s"))
+    plugins = {"events": {"exchange": MemoryExchange()}, "runtime": {"runc": runtime}}
+    return Context(folder, plugin.URI, plugins, tables)
+
+
+def test_it_is_containerds_plugin(tmp_path: Path) -> None:
+    assert plugin.plugin.uri == "io.containerd.runtime.v2.task"
+
+
+def test_directories_can_be_passed_through_and_the_manager_works(tmp_path: Path) -> None:
+    async def run() -> None:
+        ctx = context(tmp_path)
+        manager = plugin.make(ctx, Config())
+        for folder in (tmp_path / "state" / plugin.URI, tmp_path / "root" / plugin.URI):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o711
+        assert ctx.exports == {"log-uri-schemes": "fifo,binary,binary-v2,file"}
+        assert await manager.list("ns") == []
+        with pytest.raises(errors.NotFound):
+            await manager.get("ns", "web")
+        ctx.close()
+
+    asyncio.run(run())
+
+
+def test_timeouts_come_from_their_table(caplog: pytest.LogCaptureFixture) -> None:
+    told = {"io.containerd.timeout.shim.load": "1m30s", "io.containerd.timeout.task.state": 5}
+    timeouts = plugin._timeouts(told)
+    assert (timeouts.load, timeouts.state) == (90, 2)
+    assert "task.state" in caplog.text
+
+
+def test_settings_of_containerds_shim_manager_are_used(tmp_path: Path) -> None:
+    ctx = context(tmp_path, **{plugin.SHIM_MANAGER: {"env": ["A=1"], "socket_dir": "/run/s"}})
+    binary = plugin._binaries(ctx, Config(), plugin.Timeouts())(Path("/x"))
+    assert (binary.env, binary.daemon.socket_dir) == (("A=1",), "/run/s")
+    assert binary.daemon.ttrpc_address == f"{binary.daemon.grpc_address}.ttrpc"
+    own = plugin._binaries(ctx, Config(env=("B=2",), socket_dir="/own"), plugin.Timeouts())(Path("/x"))
+    assert (own.env, own.daemon.socket_dir) == (("B=2",), "/own")

@@ -1,0 +1,42 @@
+"""What is remembered of a task."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint
+from moorage_sdk.tasks import Bundle, Stdio
+from moorage_tasks_shim import bootstraps, records
+from moorage_tasks_shim.records import Record
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    bundle = Bundle(str(tmp_path), "ns", "web")
+    for record in (
+        Record("io.containerd.runc.v2"),
+        Record("x", Stdio("/in", "/out", "", True), "/bin/shim", Endpoint("/run/s", 2, True)),
+    ):
+        records.save(bundle, record)
+        assert records.load(bundle) == record
+
+
+def test_shims_of_binaries_are_described_as_containerd_does(tmp_path: Path) -> None:
+    bundle = Bundle(str(tmp_path), "ns", "web")
+    endpoint = Endpoint("/run/s", 3)
+    records.save(bundle, Record("x", binary="/bin/shim", endpoint=endpoint))
+    assert bootstraps.answer((tmp_path / records.BOOTSTRAP).read_bytes()) == endpoint
+    assert (tmp_path / records.BINARY).read_text() == "/bin/shim"
+
+
+def test_a_missing_record_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(errors.NotFound):
+        records.load(Bundle(str(tmp_path), "ns", "web"))
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"runtime": 1}', json.dumps({"endpoint": {"x": 1}})])
+def test_a_damaged_record_is_data_loss(tmp_path: Path, content: str) -> None:
+    (tmp_path / records.FILE).write_text(content)
+    with pytest.raises(errors.DataLoss):
+        records.load(Bundle(str(tmp_path), "ns", "web"))

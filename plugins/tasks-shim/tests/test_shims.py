@@ -1,0 +1,111 @@
+"""Connections to shims."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint
+from moorage_tasks_shim.shims import Link, Links
+from moorage_testkit.fakes.shims import Shim
+
+
+class Losses:
+    """Counts what was lost."""
+
+    def __init__(self) -> None:
+        self.links: list[Link] = []
+        self.seen = asyncio.Event()
+
+    async def __call__(self, link: Link) -> None:
+        self.links.append(link)
+        self.seen.set()
+
+
+def test_calls_carry_the_namespace_and_come_back_decoded(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Shim(tmp_path / "s") as shim:
+            links = Links(Losses())
+            link = await links.take(Endpoint(str(shim.path)))
+            said = await link.call("ns", "Create", id="web", stdout="/out")
+            assert said.pid == shim.tasks["ns", "web", ""].pid
+            assert (await link.call("ns", "State", id="web")).stdout == "/out"
+            with pytest.raises(errors.NotFound):
+                await link.call("other", "State", id="web")
+            await links.release(link)
+            assert link.lost
+
+    asyncio.run(run())
+
+
+def test_a_shim_that_is_older_than_it_says_is_asked_again_in_its_own_version(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Shim(tmp_path / "s", version=2) as shim:
+            links = Links(Losses())
+            link = await links.take(Endpoint(str(shim.path), version=3))
+            await link.call("ns", "Create", id="web")
+            assert link.version == 2
+            shim.fail["Pids"] = errors.Unimplemented("no")
+            with pytest.raises(errors.Unimplemented):
+                await link.call("ns", "Pids", id="web")
+            await links.release(link)
+
+    asyncio.run(run())
+
+
+def test_tasks_share_a_connection_until_the_last_has_gone(tmp_path: Path) -> None:
+    async def run() -> None:
+        losses = Losses()
+        async with Shim(tmp_path / "s") as shim:
+            links = Links(losses)
+            first, second = await asyncio.gather(*(links.take(Endpoint(str(shim.path))) for _ in range(2)))
+            assert first is second
+            await links.release(first)
+            assert not second.lost
+            await links.release(second)
+            assert second.lost
+            third = await links.take(Endpoint(str(shim.path)))
+            assert third is not second
+            await links.release(third)
+        assert losses.links == []
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_breaks_is_reported_once_and_made_anew(tmp_path: Path) -> None:
+    async def run() -> None:
+        losses = Losses()
+        shim = Shim(tmp_path / "s")
+        await shim.start()
+        links = Links(losses)
+        link = await links.take(Endpoint(str(shim.path)))
+        await link.call("ns", "Create", id="web")
+        await shim.stop()
+        await asyncio.wait_for(losses.seen.wait(), 10)
+        assert losses.links == [link]
+        with pytest.raises(errors.Unavailable):
+            await link.call("ns", "State", id="web")
+        with pytest.raises(errors.Unavailable):
+            await links.take(Endpoint(str(shim.path)))
+        async with shim:
+            again = await links.take(Endpoint(str(shim.path)))
+            assert again is not link
+            await links.release(again)
+
+    asyncio.run(run())
+
+
+def test_abandoning_tells_nobody(tmp_path: Path) -> None:
+    async def run() -> None:
+        losses = Losses()
+        async with Shim(tmp_path / "s") as shim:
+            links = Links(losses)
+            link = await links.take(Endpoint(str(shim.path)))
+            links.abandon()
+            await asyncio.wait_for(link.closed(), 10)
+            await asyncio.sleep(0)
+        assert losses.links == []
+        assert shim.calls["Shutdown"] == 0
+
+    asyncio.run(run())
