@@ -47,7 +47,7 @@ class Lane(Generic[T]):
     Opening, every use and closing run on the pool, never two at once, and closing always comes last::
 
         async with Lane(pool, lambda: content.reader(digest)) as lane:
-            data = await lane.use(Reader.read_at, 0, 4096)
+            data = await lane.use(lambda reader: reader.read_at(0, 4096))
     """
 
     def __init__(self, pool: Pool, open: Callable[[], T]) -> None:
@@ -66,7 +66,7 @@ class Lane(Generic[T]):
         return self
 
     async def use(self, work: Callable[Concatenate[T, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of ``work`` on the resource, which is its first argument: ``lane.use(Reader.read_at, 0, 10)``."""
+        """The result of ``work`` on the resource, which is its first argument. A method of an interface is not it."""
         if self._opened is None:
             raise RuntimeError("a lane is used inside its async with block")
         self._running = future = self._pool.submit(work, self._opened.result(), *args, **kwargs)

@@ -1,0 +1,215 @@
+"""Daemons for tests: ours, or the host's containerd, each in directories of its own.
+
+    with Daemon(moorage(), base) as daemon:
+        daemon.kill()
+        daemon.start()
+        assert ask(daemon.address) == daemon.process.pid
+
+Nothing outlives the ``with`` block: containers that a test left are killed, mounts taken off, directories removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from moorage_client.clients import connect
+from moorage_sdk import errors
+from moorage_sys import mounts, paths
+from moorage_testkit import traces
+from moorage_testkit.traces import Place
+from moorage_testkit.worlds import World
+
+START = 20.0
+STOP = 30.0
+"""Seconds; generous, for test machines are busy."""
+
+_POLL = 0.02
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command that takes ``--root``, ``--state``, ``--address`` and ``--config``, and its default configuration."""
+
+    command: tuple[str, ...]
+    config: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def with_config(self, config: str) -> Program:
+        return Program(self.command, config, self.env)
+
+    def with_env(self, **env: str) -> Program:
+        return Program(self.command, self.config, {**self.env, **env})
+
+
+def moorage(config: str = "") -> Program:
+    """The daemon of this tree, in the interpreter that runs the test."""
+    return Program((sys.executable, "-I", "-m", "moorage_core"), config)
+
+
+def containerd() -> Program:
+    """The host's containerd without CRI, which would want /etc/cni and a port."""
+    return Program(("containerd",), 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """A fresh directory whose name is short enough for sockets beneath it (108 bytes, unix(7))."""
+    base = Path(tempfile.mkdtemp(prefix="moorage-test-"))
+    base.chmod(0o755)
+    try:
+        yield base
+    finally:
+        mounts.unmount_recursive(base)
+        paths.remove_tree(base)
+
+
+class Daemon:
+    """A daemon in ``base``: ``root``, ``state``, ``log`` and the socket beside each other. Not started by itself.
+
+    The socket lies outside root and state, so that a client's command line does not look like a part of the daemon.
+    """
+
+    def __init__(self, program: Program, base: Path, *, namespaces: Sequence[str] = ("default",)) -> None:
+        self.program = program
+        self.root = base / "root"
+        self.state = base / "state"
+        self.address = str(base / "daemon.sock")
+        self.log = base / "log"
+        self.config = base / "config.toml"
+        self.namespaces = frozenset(namespaces)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.sweep()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.sweep()
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "not started"
+        return self.process.pid
+
+    @property
+    def world(self) -> World:
+        return World(self.address, self.root, self.state, self.namespaces, self.pid)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the process and do not wait for it to serve. It becomes ``process``."""
+        self.config.write_text(self.program.config)
+        self.config.chmod(0o600)
+        places = {"config": self.config, "root": self.root, "state": self.state, "address": self.address}
+        flags = [word for name, value in places.items() for word in (f"--{name}", str(value))]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.program.command, *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.program.env},
+                start_new_session=True,
+            )
+        return self.process
+
+    def start(self) -> Self:
+        """Start and wait until it answers. Raises AssertionError with the end of its log when it does not."""
+        process = self.spawn()
+        deadline = time.monotonic() + START
+        while not answers(self.address):
+            assert process.poll() is None, f"the daemon ended with {process.returncode}:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"the daemon does not answer:\n{self.tail()}"
+            time.sleep(_POLL)
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL, as by the kernel short of memory."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> int:
+        """SIGTERM; its exit status. Raises AssertionError when it takes too long."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the daemon does not end:\n{self.tail()}") from None
+
+    def restart(self) -> Self:
+        """Stop it gently and start it again."""
+        self.terminate()
+        return self.start()
+
+    def tail(self, size: int = 6000) -> str:
+        """The end of its log."""
+        return self.log.read_bytes()[-size:].decode("utf-8", "replace")
+
+    def ctr(self, *words: str, timeout: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the host's ``ctr`` against it. Raises AssertionError with what it said unless ``check`` is false."""
+        done = subprocess.run(
+            ["ctr", "--address", self.address, *words], capture_output=True, text=True, timeout=timeout, check=False
+        )
+        assert not check or done.returncode == 0, f"ctr {' '.join(words)}: {done.stderr.strip()}\n{self.tail()}"
+        return done
+
+    def sweep(self) -> None:
+        """End everything that is left, gently where possible, and remove what it made outside of ``base``."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP)
+            self.process.kill()
+            self.process.wait()
+        place = Place(self.root, self.state, self.namespaces)
+        _kill(place)
+        for path in (self.root, self.state):
+            mounts.unmount_recursive(path)
+        trace = traces.look(place, 0)
+        for folder in sorted(trace.cgroups, reverse=True):
+            with suppress(OSError):
+                Path(folder).rmdir()
+        for folder in trace.runtimes:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def answers(address: str) -> bool:
+    """Whether a daemon answers at that socket."""
+    try:
+        asyncio.run(_version(address))
+    except errors.Error:
+        return False
+    return True
+
+
+async def _version(address: str) -> str:
+    async with connect(address) as client:
+        return (await client.versions.get(timeout=5)).version
+
+
+def _kill(place: Place) -> None:
+    """Kill all processes that have to do with the directories; monitors first, for they might restart something."""
+    deadline = time.monotonic() + STOP
+    while left := [each for each in traces.look(place, 0).processes if each.state != "Z"]:
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        assert time.monotonic() < deadline, f"cannot be killed: {', '.join(map(str, left))}"
+        time.sleep(_POLL)
