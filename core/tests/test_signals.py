@@ -36,6 +36,18 @@ def test_asking_to_stop_wakes_the_loop() -> None:
         assert done.stdout.strip() == "woke", done.stderr
 
 
+def test_a_signal_that_another_thread_got_wakes_the_loop() -> None:
+    done = run(
+        "import threading\nthread = threading.Thread(target=time.sleep, args=(9,), daemon=True)\nthread.start()\n"
+        "late = []\nasync def main():\n    event = signals.attach()\n"
+        "    asyncio.get_running_loop().call_later(5, late.append, 'the loop slept on')\n"
+        "    threading.Timer(0.1, lambda: signal.pthread_kill(thread.ident, signal.SIGTERM)).start()\n"
+        "    await event.wait()\n"
+        "asyncio.run(main())\nprint('woke', *late, flush=True)\nos._exit(0)"
+    )
+    assert done.stdout.strip() == "woke", done.stderr
+
+
 def test_a_second_request_ends_at_once() -> None:
     done = run("os.kill(me, signal.SIGTERM)\nos.kill(me, signal.SIGINT)\ntime.sleep(25)\nprint('never')")
     assert (done.returncode, done.stdout) == (1, "")

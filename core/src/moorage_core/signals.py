@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 from types import FrameType
 
 from moorage_core import processes
@@ -39,9 +40,21 @@ class Signals:
     def attach(self) -> asyncio.Event:
         """An event of the running loop that is set when the daemon shall stop, at once if that was asked before."""
         self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
+        self._wake_up()
         if self.stopping:
             self._event.set()
         return self._event
+
+    def _wake_up(self) -> None:
+        """Let signals wake the loop. One that another thread got, or that came a moment before the loop went to sleep,
+        would otherwise wait with it.
+        """
+        assert self._loop is not None
+        reader, writer = self._sockets = socket.socketpair()
+        reader.setblocking(False)
+        writer.setblocking(False)
+        self._loop.add_reader(reader, reader.recv, 4096)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
