@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from moorage_sdk import errors
 from moorage_sdk.transfers import Credentials
 from moorage_transfer_local.challenges import Challenge, parse
-from moorage_transfer_local.transports import Response, origin, redacted
+from moorage_transfer_local.transports import Response, is_web, origin, redacted
 
 MAX_TOKEN_ANSWER = 1 << 20
 DEFAULT_LIFETIME = 60.0
@@ -143,8 +143,8 @@ class Authorizer:
 
     def _bearer(self, challenge: Challenge, scope: str) -> Token:
         realm = challenge.parameters.get("realm", "")
-        if urlsplit(realm).scheme not in ("http", "https"):
-            raise errors.Unauthenticated(f'registry "{self._url}": token server "{redacted(realm)}": not a URL')
+        if not is_web(realm):
+            raise errors.Unauthenticated(f'registry "{self._url}": names a token server without a valid URL')
         given = self._credentials(realm)
         if given is not None and given.header:
             return Token(given.header)

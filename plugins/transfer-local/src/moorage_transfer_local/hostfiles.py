@@ -121,7 +121,7 @@ class _Table:
             raise self.fault("server", "expected a string")
         if not server:
             return "https", "", "/v2"
-        parts = urlsplit(server if server.startswith("http") else f"https://{server}")
+        parts = urlsplit(server if "://" in server else f"https://{server}")
         try:
             valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
         except ValueError:

@@ -20,7 +20,7 @@ from moorage_transfer_local import hosts, retries
 from moorage_transfer_local.credentials import Authorizer
 from moorage_transfer_local.references import Reference
 from moorage_transfer_local.stops import Stop
-from moorage_transfer_local.transports import Failed, Response, Timeouts, Transport, elsewhere, origin, redacted
+from moorage_transfer_local.transports import Failed, Response, Timeouts, Transport, elsewhere, is_web, origin, redacted
 
 MAX_MANIFEST = 4 * 1048 * 1048
 """Bytes of a manifest or index (``MaxManifestSize`` in containerd's ``core/remotes/docker/resolver.go``, sic)."""
@@ -256,10 +256,15 @@ def _media_type(response: Response) -> str:
 
 
 def _target(response: Response) -> str:
-    target = urljoin(response.url, response.headers["Location"])
+    location = response.headers["Location"]
+    try:
+        target = urljoin(response.url, location)
+    except ValueError:
+        target = ""
+    if not is_web(target):
+        kind = location.partition(":")[0][:20]
+        raise errors.Unavailable(f'"{redacted(response.url)}": redirects to "{kind}:…", which is not followed')
     parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise errors.Unavailable(f'"{redacted(response.url)}": redirects to "{parts.scheme}:…", which is not followed')
     if urlsplit(response.url).scheme == "https" and parts.scheme == "http":
         raise errors.Unavailable(f'"{redacted(response.url)}": redirects from https to http, which is not followed')
     return target

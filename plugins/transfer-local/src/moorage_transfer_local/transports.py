@@ -54,6 +54,15 @@ def redacted(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" + ("?…" if parts.query else "")
 
 
+def is_web(url: str) -> bool:
+    """Whether this is a whole http or https URL, which strangers' headers need not hold."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
 def origin(url: str) -> tuple[str, str]:
     """Scheme and ``host:port``, with the default port spelled out, so that two of them can be compared."""
     parts = urlsplit(url)
