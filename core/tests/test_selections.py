@@ -104,13 +104,13 @@ def test_all_faults_in_all_tables_come_at_once(site: Any, write: Write) -> None:
 def test_unknown_keys_and_plugins_are_warnings(site: Any, write: Write) -> None:
     site.plugin("one", PLUGIN.format("one"))
     path = write(
-        config=f'version = 4\ndisabled_plugins = ["{A}.two"]\n[plugins."{A}.one"]\nsiz = 1\n'
-        f'[plugins."{A}.on"]\na = 1\n[plugins."far.away"]\nb = 1\n[plugins."io.x.empty"]\n'
+        config=f'version = 4\ndisabled_plugins = ["{A}.ones"]\n[plugins."{A}.one"]\nsiz = 1\n'
+        f'[plugins."{A}.on"]\na = 1\n[plugins."far.away"]\nb = 1\n[plugins."io.x.empty".c]\nd = ""\n'
     )
     assert [str(warning) for warning in plan(site, path).warnings] == [
         f'{path}:5:1: plugins."{A}.on": no such plugin is installed, did you mean "{A}.one"?',
         f'{path}:7:1: plugins."far.away": no such plugin is installed',
-        f'{path}:2:21: disabled plugin "{A}.two": no such plugin is installed, did you mean "{A}.one"?',
+        f'{path}:2:21: disabled plugin "{A}.ones": no such plugin is installed, did you mean "{A}.one"?',
         f'{path}:4:1: plugins."{A}.one".siz: unknown key, did you mean "size"?',
     ]
 
@@ -121,6 +121,17 @@ def test_a_required_plugin_must_be_installed(site: Any, write: Write) -> None:
     assert faults(site, path) == [
         f'{path}:1:{len(A) + 29}: required plugin "{A}.onee": no such plugin is installed, did you mean "{A}.one"?'
     ]
+
+
+def test_a_required_plugin_must_not_be_disabled_for_want_of_a_table(site: Any, write: Write) -> None:
+    site.plugin("theirs", PLUGIN.format("theirs"), distribution="acme-theirs")
+    path = write(config=f'required_plugins = ["{A}.theirs"]')
+    assert faults(site, path) == [
+        f'{path}:1:21: required plugin "{A}.theirs": of a third party, '
+        f'enabled by a table [plugins."{A}.theirs"] in the configuration'
+    ]
+    site.plugin("ours", PLUGIN.format("theirs"), distribution="moorage-theirs")
+    assert sorted(record.state for record in plan(site, path).records) == [DISABLED, PENDING]
 
 
 def test_a_configuration_class_of_no_use_fails_its_plugin(site: Any, write: Write) -> None:

@@ -15,13 +15,16 @@ from moorage_core.discovery import Candidate, LoadError
 from moorage_core.documents import Fault
 from moorage_core.merges import PLUGINS
 from moorage_core.records import DISABLED, PENDING, Record
-from moorage_core.settings import ConfigurationError, Settings
+from moorage_core.settings import ConfigurationError, Settings, is_empty
 from moorage_sdk import config
 from moorage_sdk.config import Key
 from moorage_sdk.slots import Plugin
 
 _URI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9][A-Za-z0-9_-]*)+")
 """It becomes the name of a directory."""
+
+ALIKE = 0.93
+"""URIs share so much that only those which differ by a letter or two may be meant."""
 
 Provider = Callable[[Mapping[str, Any]], Iterable[Plugin[Any, Any]]]
 """What the group ``moorage.provider`` holds: plugins that follow from the merged configuration."""
@@ -50,7 +53,7 @@ def warnings(settings: Settings, records: Iterable[Record], known: Iterable[str]
     found: list[Fault] = []
     uris = {record.uri for record in records} | set(known)
     for uri in settings.top.plugins:
-        if uri not in uris and settings.table(uri):
+        if uri not in uris and not is_empty(settings.table(uri)):
             found.append(_unknown(settings, (PLUGINS, uri), config.dotted((PLUGINS, uri)), uri, uris))
     for index, uri in enumerate(settings.top.disabled_plugins):
         if uri not in uris:
@@ -62,14 +65,18 @@ def warnings(settings: Settings, records: Iterable[Record], known: Iterable[str]
     return found
 
 
-def missing(settings: Settings, records: Iterable[Record]) -> list[Fault]:
-    """Entries of required_plugins that name no installed plugin."""
-    uris = {record.uri for record in records}
-    return [
-        _unknown(settings, ("required_plugins", index), f'required plugin "{uri}"', uri, uris)
-        for index, uri in enumerate(settings.top.required_plugins)
-        if uri not in uris
-    ]
+def missing(settings: Settings, records: Sequence[Record]) -> list[Fault]:
+    """Entries of required_plugins that name no plugin which could start."""
+    uris = {record.uri: record for record in records}
+    uris |= {record.uri: record for record in records if record.state != DISABLED}
+    found: list[Fault] = []
+    for index, uri in enumerate(settings.top.required_plugins):
+        key: Key = ("required_plugins", index)
+        if uri not in uris:
+            found.append(_unknown(settings, key, f'required plugin "{uri}"', uri, set(uris)))
+        elif uris[uri].state == DISABLED:
+            found.append(Fault(settings.origin(key), f'required plugin "{uri}": {uris[uri].reason}'))
+    return found
 
 
 def refusal(settings: Settings, uri: str, ours: bool) -> str:
@@ -83,7 +90,7 @@ def refusal(settings: Settings, uri: str, ours: bool) -> str:
 
 
 def _unknown(settings: Settings, key: Key, subject: str, uri: str, uris: set[str]) -> Fault:
-    like = config.nearest(uri, uris)
+    like = config.nearest(uri, uris, ALIKE)
     hint = f', did you mean "{like}"?' if like else ""
     return Fault(settings.origin(key), f"{subject}: no such plugin is installed{hint}")
 

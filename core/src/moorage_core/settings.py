@@ -196,11 +196,12 @@ def _harmless(key: Key, table: Mapping[str, Any], owned: set[str]) -> bool:
     value: Any = table
     for part in key:
         value = value[part]
-    return (len(key) == 1 and key[0] in owned) or _empty(value)
+    return (len(key) == 1 and key[0] in owned) or is_empty(value)
 
 
-def _empty(value: Any) -> bool:
-    return all(_empty(item) for item in value.values()) if isinstance(value, dict) else not value
+def is_empty(value: Any) -> bool:
+    """Whether a value is nothing, or a table of nothing."""
+    return all(is_empty(item) for item in value.values()) if isinstance(value, dict) else not value
 
 
 def _absolute(top: Top) -> Top:

@@ -118,11 +118,11 @@ def quoted(key: str) -> str:
     return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The name most like ``name``, or "" when none is like it."""
+def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """The name most like ``name``, or "" when none is at least ``alike`` (0 to 1, ``difflib``'s ratio)."""
     import difflib  # a millisecond that only a misspelt file pays
 
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), "")
+    return next(iter(difflib.get_close_matches(name, list(known), 1, alike)), "")
 
 
 def key_of(field: dataclasses.Field[Any]) -> str:
