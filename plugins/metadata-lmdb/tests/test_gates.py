@@ -40,7 +40,7 @@ def test_sharers_share_and_the_remover_is_alone() -> None:
     assert trouble == []
 
 
-def test_who_waits_to_remove_goes_before_new_sharers() -> None:
+def test_who_comes_first_goes_first() -> None:
     gate, order = Gate(), []
     with gate.shared():
         remover = threading.Thread(target=lambda: enter(gate.exclusive, "remover"))
@@ -72,3 +72,25 @@ def test_what_is_raised_inside_opens_the_gate_again() -> None:
             pass
     with gate.exclusive():
         pass
+
+
+def test_a_remover_that_comes_back_at_once_lets_others_in() -> None:
+    gate, stop = Gate(), threading.Event()
+    order: list[str] = []
+
+    def remove() -> None:
+        while not stop.is_set():
+            with gate.exclusive():
+                order.append("remove")
+                time.sleep(0.001)
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    try:
+        for _ in range(5):
+            before = len(order)
+            with gate.shared():
+                assert len(order) <= before + 2
+    finally:
+        stop.set()
+        remover.join(10)

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 
 
 class Gate:
-    """A shared and exclusive lock. Who waits for exclusive access goes before new sharers. Not reentrant."""
+    """A shared and exclusive lock, first come, first served. Not reentrant."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        # In order of arrival, because either side, if preferred, would starve the other: sharers overlap without end,
+        # and a collector with much to remove comes back at once.
+        self._waiting: deque[object] = deque()
         self._sharers = 0
-        self._waiting = 0
         self._taken = False
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: not self._taken and not self._waiting)
+            self._wait(lambda: not self._taken)
             self._sharers += 1
         try:
             yield
@@ -35,9 +38,7 @@ class Gate:
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         with self._changed:
-            self._waiting += 1
-            self._changed.wait_for(lambda: not self._taken and not self._sharers)
-            self._waiting -= 1
+            self._wait(lambda: not self._taken and not self._sharers)
             self._taken = True
         try:
             yield
@@ -45,3 +46,12 @@ class Gate:
             with self._changed:
                 self._taken = False
                 self._changed.notify_all()
+
+    def _wait(self, free: Callable[[], bool]) -> None:
+        turn = object()
+        self._waiting.append(turn)
+        try:
+            self._changed.wait_for(lambda: self._waiting[0] is turn and free())
+        finally:
+            self._waiting.remove(turn)
+            self._changed.notify_all()
