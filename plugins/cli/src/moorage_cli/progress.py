@@ -1,0 +1,92 @@
+"""Progress of a pull: a bar per layer on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from moorage_cli import tables
+from moorage_sdk.transfers import Progress
+
+Report = Callable[[Progress], None]
+
+_FINISHED = frozenset({"complete", "done", "already exists", "exists", "skipped"})
+
+
+@contextmanager
+def display(title: str, *, stderr: bool = False, quiet: bool = False) -> Iterator[Report]:
+    """Receives what a pull reports, for the length of a ``with`` block."""
+    stream = sys.stderr if stderr else sys.stdout
+    if quiet:
+        yield lambda progress: None
+    elif stream.isatty():
+        with _bars(title, stream) as report:
+            yield report
+    else:
+        yield Lines(title, stream)
+
+
+class Lines:
+    """A line when something changes its state, none for the bytes in between."""
+
+    def __init__(self, title: str, stream: TextIO) -> None:
+        self._stream = stream
+        self._states: dict[str, str] = {}
+        self._say(f"{title}: pulling")
+
+    def __call__(self, progress: Progress) -> None:
+        if not progress.name and not progress.event:
+            return
+        name = short(progress.name)
+        if self._states.get(name) == progress.event:
+            return
+        self._states[name] = progress.event
+        amount = f" {tables.size(progress.total)}" if progress.total else ""
+        self._say(f"{name}: {progress.event}{amount}" if name else progress.event)
+
+    def _say(self, line: str) -> None:
+        print(tables.clean(line), file=self._stream, flush=True)
+
+
+@contextmanager
+def _bars(title: str, stream: TextIO) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[event]:<12}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+    )
+    console = Console(file=stream)
+    console.print(tables.clean(title), highlight=False, markup=False)
+    with Bars(*columns, console=console) as bars:
+        rows: dict[str, int] = {}
+
+        def report(progress: Progress) -> None:
+            name = short(progress.name)
+            if not name:
+                return
+            if name not in rows:
+                rows[name] = bars.add_task(tables.clean(name), total=None, event=progress.event)
+            finished = progress.event in _FINISHED
+            total = progress.total or None
+            bars.update(
+                rows[name],  # type: ignore[arg-type]  # rich's TaskID is a NewType of int
+                event=tables.clean(progress.event),
+                total=total or (1 if finished else None),
+                completed=(total or 1) if finished else progress.progress,
+            )
+
+        yield report
+
+
+def short(name: str) -> str:
+    """``layer-sha256:0123456789ab…`` for a blob's reference, other names as they are."""
+    head, colon, digest = name.partition("sha256:")
+    return f"{head}{digest[:12]}" if colon and len(digest) >= 12 else name

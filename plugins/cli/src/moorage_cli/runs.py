@@ -1,0 +1,155 @@
+"""Containers from the command line: options to settings, tasks with the right streams, removal of all that belongs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from moorage_cli import logs, lookups
+from moorage_cli.attachments import Foreground, Streams, local_size
+from moorage_client import creations, fifos
+from moorage_client.clients import Client
+from moorage_sdk import errors
+from moorage_sdk.containers import Container
+from moorage_sdk.tasks import Exit, Stdio
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds that a killed process may take to be gone."""
+
+EXIT = "moorage/exit"
+"""Container label: exit code and time of the last task that we deleted ourselves."""
+
+
+def fresh_id() -> str:
+    """Twelve hexadecimal digits that do not look like a number."""
+    return "c" + os.urandom(6).hex()[:11]
+
+
+def console_size(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The specification with the size of our terminal, so that the first screen is drawn right."""
+    size = local_size()
+    process = dict(spec["process"])
+    if size and process.get("terminal"):
+        process["consoleSize"] = {"width": size[0], "height": size[1]}
+    return {**spec, "process": process}
+
+
+async def foreground(client: Client, container: Container, streams: Streams) -> Exit | None:
+    """Start the container's task attached to our streams; None when the person detached.
+
+    What cannot be started leaves no task behind. Afterwards the task is deleted and its exit code kept as a label.
+    """
+    pipes = fifos.create(stdin=streams.interactive, terminal=streams.terminal)
+    keep = False
+
+    async def begin() -> None:
+        await create_task(client, container, pipes.stdio)
+
+    try:
+        ended = await _started(
+            client, container.id, Foreground(client, container.id, "", streams).run(pipes.stdio, begin, launch=True)
+        )
+        keep = ended is None
+        if ended is not None:
+            await forget_task(client, container, ended)
+        return ended
+    finally:
+        if not keep:
+            pipes.remove()
+
+
+async def detached(client: Client, container: Container, *, stdin: bool, terminal: bool) -> None:
+    """Start the container's task in the background.
+
+    Its output goes to a file; with a terminal or with open input it goes to FIFOs instead, to attach to later.
+    """
+    if not terminal and not stdin:
+        path = logs.create(client.namespace, container.id)
+        await client.containers.update(replace(container, labels={logs.LABEL: str(path)}), [f"labels.{logs.LABEL}"])
+        uri = f"{logs.SCHEME}{path}"
+        await _started(client, container.id, _create_and_start(client, container, Stdio("", uri, uri)))
+        return
+    pipes = fifos.create(stdin=stdin, terminal=terminal)
+    try:
+        # A runtime may wait for a reader before it starts anything, so be one until it has.
+        with _reading(pipes.stdio):
+            await _started(client, container.id, _create_and_start(client, container, pipes.stdio))
+    except BaseException:
+        pipes.remove()
+        raise
+
+
+async def create_task(client: Client, container: Container, stdio: Stdio) -> None:
+    rootfs = await client.snapshots(container.snapshotter).mounts(container.snapshot_key)
+    await client.tasks.create(container.id, rootfs, stdio, container.runtime.options)
+
+
+async def forget_task(client: Client, container: Container, ended: Exit) -> None:
+    """Delete a task that has ended; its exit code stays with the container, if that is still there."""
+    try:
+        await client.tasks.delete(container.id)
+        at = datetime.fromtimestamp(ended.exited_at / 1e9, UTC).isoformat(timespec="seconds")
+        labelled = replace(container, labels={EXIT: f"{ended.status} {at}"})
+        await client.containers.update(labelled, [f"labels.{EXIT}"])
+    except errors.NotFound:
+        return  # somebody removed it meanwhile
+
+
+async def remove(client: Client, container: Container) -> None:
+    """Delete a container whose task has ended or never was: task, record, snapshot, log and FIFOs."""
+    process = await lookups.task(client, container.id)
+    if process is not None:
+        await client.tasks.delete(container.id)
+        _remove_fifos(process.stdio)
+    await creations.remove(client, container)
+    log = container.labels.get(logs.LABEL)
+    if log and Path(log).is_relative_to(logs.FOLDER):
+        Path(log).unlink(missing_ok=True)
+
+
+async def _create_and_start(client: Client, container: Container, stdio: Stdio) -> None:
+    await create_task(client, container, stdio)
+    await client.tasks.start(container.id)
+
+
+async def _started(client: Client, id: str, work: Awaitable[T]) -> T:
+    """``work`` creates and starts a task; when it fails the task is taken away again."""
+    try:
+        return await work
+    except errors.AlreadyExists:
+        raise  # the task is somebody else's
+    except BaseException:
+        await asyncio.shield(_abandon(client, id))
+        raise
+
+
+async def _abandon(client: Client, id: str) -> None:
+    for step in (client.tasks.kill(id, signal.SIGKILL), client.tasks.wait(id), client.tasks.delete(id)):
+        with suppress(errors.Error, TimeoutError):  # whichever step the task never reached
+            await asyncio.wait_for(step, PATIENCE)
+
+
+@contextmanager
+def _reading(stdio: Stdio) -> Iterator[None]:
+    fds = [os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) for path in (stdio.stdout, stdio.stderr) if path]
+    try:
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _remove_fifos(stdio: Stdio) -> None:
+    """Only what lies where we put it: the path comes from the daemon."""
+    folder = Path(stdio.stdout).parent
+    if stdio.stdout and folder.parent == fifos.DEFAULT_FOLDER:
+        fifos.Fifos(folder, stdio).remove()
