@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 from google.protobuf.empty_pb2 import Empty
+
 from moorage_api.convert import typeurls
 from moorage_api.messages import events, runc_options, shim_v3, task_types, ttrpc_events
 from moorage_runtime_runc import publishers
+from moorage_sdk import errors
 from moorage_ttrpc import clients, methods, servers
 
 NAMESPACE = "test"
@@ -47,6 +49,8 @@ REQUESTS: dict[str, Any] = {
 class Node:
     """One monitor and everything a test does to it."""
 
+    original_limit = 1234
+
     def __init__(self, folder: Path, binary: str) -> None:
         self.folder = folder
         self.binary = binary
@@ -59,6 +63,7 @@ class Node:
         self.arguments: list[str] = []
         self._client: clients.Client | None = None
         self._server: servers.Server | None = None
+        self._connecting = asyncio.Lock()
 
     # The daemon's side.
 
@@ -87,7 +92,7 @@ class Node:
         async with asyncio.timeout(20):
             while True:
                 for event in self.events:
-                    same = all(getattr(event, field) == value for field, value in fields.items())
+                    same = all(getattr(event, field, None) == value for field, value in fields.items())
                     if event.DESCRIPTOR.name == name and same:
                         return event
                 await asyncio.sleep(0.01)
@@ -100,6 +105,8 @@ class Node:
     def start(self) -> None:
         command = [sys.executable, "-I", "-m", "moorage_runtime_runc.monitor", "--state", str(self.folder / "state")]
         command += ["--socket", str(self.socket), "--address", str(self.address), *self.arguments]
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        command = ["prlimit", f"--nofile={self.original_limit}:{hard}", *command]
         with open(self.folder / "monitor.log", "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -111,14 +118,13 @@ class Node:
         return self.process.wait(20)
 
     async def client(self) -> clients.Client:
-        if self._client is None or self._client.closed:
-            async with asyncio.timeout(20):
-                while True:
-                    with contextlib.suppress(Exception):
-                        self._client = await clients.connect(self.socket)
-                        return self._client
+        async with self._connecting, asyncio.timeout(20):
+            while self._client is None or self._client.closed:
+                try:
+                    self._client = await clients.connect(self.socket)
+                except errors.Unavailable:
                     await asyncio.sleep(0.02)
-        return self._client
+            return self._client
 
     async def call(
         self, name: str, id: str = "c", *, namespace: str = NAMESPACE, service: str = TASK, **fields: Any
@@ -153,7 +159,7 @@ class Node:
     async def status(self, id: str = "c", exec_id: str = "") -> str:
         state = await self.call("State", id, exec_id=exec_id)
         names = ("UNKNOWN", "CREATED", "RUNNING", "STOPPED", "PAUSED", "PAUSING")
-        assert task_types.RUNNING == names.index("RUNNING")
+        assert names.index("RUNNING") == task_types.RUNNING
         return names[state.status]
 
     # Bundles.
@@ -197,8 +203,14 @@ def spec(argv: tuple[str, ...], name: str, **changes: Any) -> dict[str, Any]:
         "noNewPrivileges": True,
     }
     namespaces = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")]
-    linux = {"namespaces": namespaces, "cgroupsPath": f"/moorage-test/{os.getpid()}-{name}", "resources": {}}
-    process.update({key: changes.pop(key) for key in list(changes) if key in ("terminal", "cwd", "env", "rlimits")})
+    linux = {"namespaces": namespaces, "cgroupsPath": f"/moorage-test-{os.getpid()}-{name}", "resources": {}}
+    process.update(
+        {
+            key: changes.pop(key)
+            for key in list(changes)
+            if key in ("terminal", "cwd", "env", "rlimits", "user", "apparmorProfile")
+        }
+    )
     linux.update(changes)
     return {
         "ociVersion": "1.0.2",

@@ -23,6 +23,7 @@ def test_foreign_errors_are_unknown_and_carry_their_message_only() -> None:
     assert statuses.of(ValueError("bad \udc80")) == messages.Status(2, "bad ?")
     assert statuses.of(KeyError()) == messages.Status(2, "KeyError")
     assert statuses.of(asyncio.CancelledError()).code == 1
+    assert statuses.of(TimeoutError()).code == 4
     assert type(statuses.error(messages.Status(2, "x"))) is errors.Error
     assert type(statuses.error(messages.Status(99, "x"))) is errors.Error
 

@@ -11,11 +11,11 @@ import contextlib
 import os
 import signal
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, unquote
 
 from moorage_runtime_runc.descriptors import Descriptors
 from moorage_runtime_runc.reapers import Reaper, Watch
 from moorage_runtime_runc.spawns import Spawner
+from moorage_runtime_runc.uris import Uri
 from moorage_sdk import errors
 
 READY_WAIT = 30.0
@@ -41,13 +41,12 @@ class Logger:
                 return
 
 
-def command(uri: SplitResult) -> list[str]:
+def command(uri: Uri) -> list[str]:
     """Path, then every key of the query followed by its value, the way NewBinaryCmd lays them out."""
-    arguments = [part for pair in parse_qsl(uri.query, keep_blank_values=True) for part in pair]
-    return [unquote(uri.path), *arguments]
+    return [uri.path, *(part for pair in uri.query for part in pair)]
 
 
-async def start(uri: SplitResult, namespace: str, id: str, reaper: Reaper, spawner: Spawner) -> Logger:
+async def start(uri: Uri, namespace: str, id: str, reaper: Reaper, spawner: Spawner) -> Logger:
     """Start a log program and wait until it is ready. Raises errors.Error if it cannot be started or gives up."""
     with Descriptors() as ours:
         out_read, out_write = ours.pipe()
@@ -69,7 +68,7 @@ async def start(uri: SplitResult, namespace: str, id: str, reaper: Reaper, spawn
         return Logger(watch, ours.take(out_write), ours.take(err_write))
 
 
-async def _wait_ready(uri: SplitResult, fd: int) -> None:
+async def _wait_ready(uri: Uri, fd: int) -> None:
     try:
         byte = await asyncio.wait_for(_read_one(fd), READY_WAIT)
     except TimeoutError as error:

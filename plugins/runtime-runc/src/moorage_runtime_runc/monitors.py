@@ -40,12 +40,12 @@ LOCKED = 75
 
 LINGER = 30.0
 _CHECK = 5.0
-_FLUSH = 5.0
+_FLUSH = 1.0
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """``address`` is the daemon's gRPC socket; its events go to the same path with ``.ttrpc`` behind.
+    """``address`` is the daemon's gRPC socket; ``events`` is where it takes events, by default ``<address>.ttrpc``.
 
     ``linger`` is how many seconds a monitor without containers stays once its daemon is gone, or, with ``leave``, in
     any case: a foreign containerd starts a new one when it needs one.
@@ -57,10 +57,7 @@ class Arguments:
     linger: float = LINGER
     leave: bool = False
     relay: bool = False
-
-    @property
-    def events(self) -> Path | None:
-        return None if self.address is None else self.address.with_name(self.address.name + ".ttrpc")
+    events: Path | None = None
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -71,7 +68,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     for word in words:
         if word in ("--leave", "--relay"):
             flags.add(word)
-        elif word in ("--state", "--socket", "--address", "--linger") and (value := next(words, "")):
+        elif word in ("--state", "--socket", "--address", "--events", "--linger") and (value := next(words, "")):
             values[word] = value
         else:
             raise errors.InvalidArgument(f'argument "{word}": unknown or without a value')
@@ -79,6 +76,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         if needed not in values:
             raise errors.InvalidArgument(f'argument "{needed}": missing')
     address = sockets.path_of(values["--address"]) if "--address" in values else None
+    events = values.get("--events") or (f"{address}.ttrpc" if address else "")
     return Arguments(
         Path(values["--state"]),
         Path(values["--socket"]),
@@ -86,6 +84,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         float(values.get("--linger", LINGER)),
         "--leave" in flags,
         "--relay" in flags,
+        sockets.path_of(events) if events else None,
     )
 
 

@@ -13,9 +13,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
 
-from moorage_runtime_runc import fifos, loggers
+from moorage_runtime_runc import fifos, loggers, uris
 from moorage_runtime_runc.descriptors import Descriptors
 from moorage_runtime_runc.pumps import Pump
 from moorage_runtime_runc.reapers import Reaper
@@ -206,17 +205,17 @@ async def open_streams(stdio: Stdio, owner: Owner, reaper: Reaper, spawner: Spaw
 
 
 async def _fill(streams: Streams, stdio: Stdio, owner: Owner, reaper: Reaper, spawner: Spawner, relay: bool) -> None:
-    uri = urlsplit(stdio.stdout) if "://" in stdio.stdout else SplitResult("fifo", "", "", "", "")
-    if uri.scheme in ("binary", "binary-v2"):
+    uri = uris.parse(stdio.stdout)
+    if uri is None or uri.scheme == "fifo":
+        output, error = _without_scheme(stdio.stdout), _without_scheme(stdio.stderr)
+        plain = Stdio(_without_scheme(stdio.stdin), output, error, stdio.terminal)
+    elif uri.scheme in ("binary", "binary-v2"):
         streams.use_logger(await loggers.start(uri, owner.namespace, owner.id, reaper, spawner))
         plain = Stdio(stdin=stdio.stdin, terminal=stdio.terminal)
     elif uri.scheme == "file":
         # Both streams go into the one file, as in createIO of process/io.go.
-        path = _make_file(uri)
+        path = _make_file(Path(uri.path))
         plain = Stdio(stdio.stdin, path, path if not stdio.terminal else "", stdio.terminal)
-    elif uri.scheme == "fifo":
-        output, error = _without_scheme(stdio.stdout), _without_scheme(stdio.stderr)
-        plain = Stdio(_without_scheme(stdio.stdin), output, error, stdio.terminal)
     else:
         raise errors.InvalidArgument(f'stdio "{stdio.stdout}": unknown scheme "{uri.scheme}"')
     if plain.terminal:
@@ -229,15 +228,15 @@ async def _fill(streams: Streams, stdio: Stdio, owner: Owner, reaper: Reaper, sp
             await streams.add_output(number, target, owner, relay=relay)
 
 
-def _make_file(uri: SplitResult) -> str:
-    path = Path(unquote(uri.path))
+def _make_file(path: Path) -> str:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
     return str(path)
 
 
 def _without_scheme(target: str) -> str:
-    return unquote(urlsplit(target).path) if target.startswith("fifo://") else target
+    uri = uris.parse(target)
+    return uri.path if uri is not None and uri.scheme == "fifo" else target
 
 
 def _plain_path(target: str) -> Path | None:

@@ -46,6 +46,8 @@ def of(error: BaseException) -> Status:
             return Status(CODES[kind], _valid(str(error)))
     if isinstance(error, asyncio.CancelledError):
         return Status(CANCELLED, "call cancelled")
+    if isinstance(error, TimeoutError):
+        return Status(DEADLINE_EXCEEDED, _valid(str(error) or "took too long"))
     return Status(UNKNOWN, _valid(str(error) or type(error).__name__))
 
 

@@ -1,0 +1,204 @@
+"""The daemon's side: making sure that one monitor runs, and finding containers behind it again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moorage_api.messages import shim_v3
+from moorage_runtime_runc import records, runtimes
+from moorage_runtime_runc.monitors import LOCKED
+from moorage_runtime_runc.services import NAMESPACE, VERSIONS
+from moorage_runtime_runc.spawns import environment
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint, Runtime
+from moorage_sys import mounts
+from moorage_ttrpc import clients, sockets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from google.protobuf.message import Message
+
+    from moorage_sdk.tasks import Bundle
+
+log = logging.getLogger(__name__)
+
+NAMES = ("io.containerd.runc.v2", "io.containerd.moorage.v2")
+
+_SHORT_FOLDER = Path("/run/moorage")
+_CALL = 10.0
+_MAX_LOG = 4 << 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a monitor lives: its private folder, the daemon's gRPC socket, and the socket for events."""
+
+    state: Path
+    address: str
+    events: str
+    arguments: Sequence[str] = field(default=())
+
+    @property
+    def socket(self) -> Path:
+        """In the folder itself, or under a short name where that would be too long for a socket."""
+        path = self.state / "monitor.sock"
+        if len(os.fsencode(path)) <= sockets.MAX_PATH:
+            return path
+        return _SHORT_FOLDER / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:32]
+
+    def command(self) -> list[str]:
+        command = [sys.executable, "-I", "-m", "moorage_runtime_runc.monitor"]
+        command += ["--state", str(self.state), "--socket", str(self.socket)]
+        command += ["--address", self.address, "--events", self.events]
+        return [*command, *self.arguments]
+
+
+class MonitorRuntime(Runtime):
+    """All containers behind one monitor, started when the first is needed and left running when the daemon stops."""
+
+    def __init__(self, place: Place, timeout: float = 15.0) -> None:
+        self._place = place
+        self._timeout = timeout
+        self._starting = asyncio.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return NAMES
+
+    async def start(self, bundle: Bundle) -> Endpoint:
+        await self._ensure()
+        return self._endpoint()
+
+    async def find(self, bundle: Bundle) -> Endpoint | None:
+        if not Path(bundle.path, records.FILE).exists():
+            return None
+        await self._ensure()  # a new one takes over what an old one left
+        try:
+            await self._call(bundle, "State", shim_v3.StateRequest(id=bundle.id))
+        except errors.NotFound:
+            return None
+        return self._endpoint()
+
+    async def cleanup(self, bundle: Bundle) -> None:
+        try:
+            await self._ensure()
+            await self._remove(bundle)
+        except errors.Error as error:
+            if not isinstance(error, errors.NotFound):
+                log.warning("task %s/%s: removed without the monitor: %s", bundle.namespace, bundle.id, error)
+            await asyncio.to_thread(_remove_by_hand, bundle)
+
+    async def _remove(self, bundle: Bundle) -> None:
+        """Raises errors.NotFound for a task that the monitor does not know."""
+        kill = shim_v3.KillRequest(id=bundle.id, signal=signal.SIGKILL, all=True)
+        try:
+            await self._call(bundle, "Kill", kill)
+            await self._call(bundle, "Wait", shim_v3.WaitRequest(id=bundle.id))
+        except (errors.NotFound, errors.FailedPrecondition):
+            log.info("task %s/%s: had ended", bundle.namespace, bundle.id)
+        await self._call(bundle, "Delete", shim_v3.DeleteRequest(id=bundle.id))
+
+    async def _call(self, bundle: Bundle, method: str, request: Message) -> bytes:
+        metadata = [(NAMESPACE, bundle.namespace)]
+        async with _connection(self._place.socket) as client:
+            payload = request.SerializeToString()
+            return await client.call(VERSIONS[-1], method, payload, metadata=metadata, timeout=_CALL)
+
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(str(self._place.socket), 3, shared=True)
+
+    async def _ensure(self) -> None:
+        """Raises errors.Unavailable if no monitor answers in time."""
+        async with self._starting:
+            if self._answers():
+                return
+            self._spawn()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    while not self._answers():
+                        self._check()
+                        await asyncio.sleep(0.01)
+            except TimeoutError as error:
+                reason = f"does not listen on {self._place.socket} within {self._timeout:g} s"
+                raise errors.Unavailable(f"node monitor: {reason}", hint=self._hint()) from error
+
+    def _answers(self) -> bool:
+        return sockets.alive(self._place.socket)
+
+    def _check(self) -> None:
+        """One that finds another serving its folder leaves, and that other is what we wait for."""
+        status = self._process.poll() if self._process is not None else None
+        if status not in (None, 0, LOCKED):
+            raise errors.Unavailable(f"node monitor: ended with status {status}", hint=self._hint())
+
+    def _spawn(self) -> None:
+        state = self._place.state
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._place.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._process is not None:
+            self._process.poll()  # reap the one that died
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        output = os.open(self._log(), flags, 0o600)
+        try:
+            if os.fstat(output).st_size > _MAX_LOG:
+                os.ftruncate(output, 0)
+            self._process = subprocess.Popen(
+                self._place.command(),
+                cwd="/",
+                env=environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise errors.Unavailable(f"node monitor: {error}") from error
+        finally:
+            os.close(output)
+
+    def _log(self) -> Path:
+        return self._place.state / "monitor.log"
+
+    def _hint(self) -> str:
+        return f"see {self._log()}"
+
+
+@asynccontextmanager
+async def _connection(path: Path) -> AsyncIterator[clients.Client]:
+    client = await clients.connect(path)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def _remove_by_hand(bundle: Bundle) -> None:
+    """What ``containerd-shim-runc-v2 delete`` does. Raises nothing: there is nobody left who could do more."""
+    path = Path(bundle.path)
+    try:
+        settings = records.read(path).settings
+    except errors.Error:
+        settings = runtimes.Settings()
+    root = Path(settings.root or runtimes.DEFAULT_ROOT, bundle.namespace)
+    command = [settings.binary, "--root", str(root), "delete", "--force", bundle.id]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        if done.returncode:
+            log.info("%s: %s", " ".join(command), done.stderr.strip())
+        mounts.unmount_recursive(path / "rootfs")
+        (path / records.FILE).unlink(missing_ok=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("bundle %s: not cleaned up: %s", path, error)

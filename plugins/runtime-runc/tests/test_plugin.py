@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from moorage_runtime_runc.plugin import Config, make, plugin
+from moorage_sdk.slots import Daemon
+
+
+class Context:
+    """As much of the kernel's context as the plugin asks for."""
+
+    state = Path("/run/x/io.containerd.runtime.v1.runc")
+    daemon = Daemon(Path("/var/lib/x"), Path("/run/x"), "0.1.0", "mooraged")
+
+    def __init__(self, tables: dict[str, Any]) -> None:
+        self.tables = tables
+
+    def table(self, uri: str) -> Any:
+        return self.tables.get(uri, {})
+
+
+def test_names_and_uri() -> None:
+    assert plugin.uri == "io.containerd.runtime.v1.runc"
+    runtime = make(Context({}), Config())  # type: ignore[arg-type]
+    assert "io.containerd.runc.v2" in runtime.names
+
+
+def test_events_go_where_the_daemon_listens() -> None:
+    def command(tables: dict[str, Any], **config: Any) -> list[str]:
+        runtime: Any = make(Context(tables), Config(**config))  # type: ignore[arg-type]
+        return list(runtime._place.command())
+
+    default = command({})
+    assert default[default.index("--events") + 1] == "/run/x/moorage.sock.ttrpc"
+    own = command({"io.containerd.server.v1.grpc": {"address": "/a"}}, relay=True, linger=3.0)
+    assert own[own.index("--events") + 1] == "/a.ttrpc" and "--relay" in own and "3.0" in own
+    apart = command({"io.containerd.server.v1.ttrpc": {"address": "/b"}})
+    assert apart[apart.index("--events") + 1] == "/b"

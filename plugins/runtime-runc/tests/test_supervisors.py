@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage_runtime_runc import supervisors
+from moorage_runtime_runc.supervisors import MonitorRuntime, Place
+from moorage_sdk import errors
+from moorage_sdk.tasks import Bundle
+from moorage_ttrpc import sockets
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="moorage-supervisor-"))
+    yield path
+    shutil.rmtree(path)
+
+
+def place(folder: Path) -> Place:
+    return Place(folder / "state", str(folder / "d.sock"), str(folder / "d.sock.ttrpc"), ["--linger", "0.5"])
+
+
+def bundle(path: Path) -> Bundle:
+    return Bundle(str(path), "test", path.name)
+
+
+def test_one_monitor_whoever_asks(folder: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a subreaper with a lower OOM score")
+
+    async def main() -> None:
+        first, second = MonitorRuntime(place(folder)), MonitorRuntime(place(folder))
+        wanted = bundle(folder / "c")
+        endpoints = await asyncio.gather(*(each.start(wanted) for each in (first, second, first, second)))
+        assert len({endpoint.path for endpoint in endpoints}) == 1
+        assert all(endpoint.shared and endpoint.version == 3 for endpoint in endpoints)
+        assert sockets.alive(Path(endpoints[0].path))
+        assert await first.find(wanted) is None
+        started = [each._process for each in (first, second) if each._process is not None]
+        # It leaves by itself: no daemon, no containers.
+        for process in started:
+            assert await asyncio.to_thread(process.wait, 20) in (0, supervisors.LOCKED)
+
+    asyncio.run(main())
+
+
+def test_a_monitor_that_cannot_start_says_where_to_look(folder: Path) -> None:
+    async def main() -> None:
+        where = Place(folder / "state", "@nonsense", "x")
+        with pytest.raises(errors.Unavailable, match=r"ended with status 2 .see .*monitor\.log"):
+            await MonitorRuntime(where).start(bundle(folder / "c"))
+        assert "not the path of a unix socket" in (folder / "state" / "monitor.log").read_text()
+
+    asyncio.run(main())
+
+
+def test_a_long_path_gets_a_short_name() -> None:
+    short = Place(Path("/run/containerd/io.containerd.runtime.v1.runc"), "a", "b")
+    assert short.socket.parent == short.state
+    long = Place(Path("/" + "x" * 120), "a", "b")
+    assert len(str(long.socket)) < sockets.MAX_PATH and long.socket != Place(Path("/" + "y" * 120), "a", "b").socket
+
+
+def test_find_and_cleanup_after_the_monitor_died(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        runtime = MonitorRuntime(
+            Place(node.folder / "state", str(node.address), f"{node.address}.ttrpc", ["--linger", "0.5"])
+        )
+        kept, gone = node.bundle(), node.bundle(name="d")
+        pid = await node.create(kept)
+        await node.create(gone, "d")
+        await node.call("Start")
+        client = await node.client()
+        await asyncio.to_thread(node.stop, signal.SIGKILL)
+        await client.close()
+        found = await runtime.find(bundle(kept))
+        assert found is not None and found.shared
+        node.socket = Path(found.path)
+        assert (await node.call("State")).pid == pid
+        await runtime.cleanup(bundle(gone))
+        with pytest.raises(errors.NotFound):
+            await node.call("State", "d")
+        await runtime.cleanup(bundle(gone))  # again, for one that nobody knows any more
+        assert await runtime.find(bundle(gone)) is None
+        await runtime.cleanup(bundle(kept))
+        assert not Path(f"/proc/{pid}").exists()
+        await node.until_event("TaskDelete", container_id="c")
+        assert await asyncio.to_thread(runtime._process.wait, 20) == 0  # type: ignore[union-attr]
+
+    scenario(body)
