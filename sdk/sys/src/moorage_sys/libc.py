@@ -74,3 +74,11 @@ def syscall(number: int, *arguments: int) -> int:
     mask = (1 << (8 * ffi.sizeof("uintptr_t"))) - 1
     filled = [argument & mask for argument in arguments] + [0] * (6 - len(arguments))
     return check(int(lib.syscall(number, *filled)))
+
+
+def open_library(name: str) -> Any:
+    """Load a shared library by its name, for as long as the result lives; None when there is none."""
+    try:
+        return ffi.dlopen(name)
+    except OSError:
+        return None

@@ -1,0 +1,309 @@
+"""Entries become files. Every operation is relative to a descriptor and none follows a link in the last component.
+
+Results are containerd's (``pkg/archive/tar.go``), and the same whether a layer goes into a plain directory or into the
+upper directory of an overlay; where containerd fails or leaves more than the layer says, what a flat directory would
+show decides.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+
+from moorage_differ_walking import attributes, headers, lowers, names
+from moorage_differ_walking.entries import Entry
+from moorage_differ_walking.folders import Folders
+from moorage_differ_walking.limits import Limits
+from moorage_sdk import errors
+from moorage_sys import faults, paths
+
+Data = Iterator[memoryview]
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_RULE_BREAKING = frozenset(
+    (errno.ENOTDIR, errno.ELOOP, errno.EPERM, errno.ENOENT, errno.EINVAL, errno.EISDIR, errno.E2BIG, errno.ERANGE)
+)
+"""What only the layer itself can be the reason of, once the process has all capabilities it needs."""
+_MAX_DEVICE = (1 << 32) - 1
+
+
+class Extraction:
+    """Writes into the directory ``root``; ``overlay`` makes whiteouts of overlay, with ``below`` the lower layers."""
+
+    def __init__(
+        self,
+        root: int,
+        limits: Limits,
+        *,
+        overlay: bool = False,
+        below: Sequence[int] = (),
+        devices: bool = True,
+    ) -> None:
+        self._root = root
+        self._limits = limits
+        self._overlay = overlay
+        self._below = below
+        self._devices = devices
+        # An opaque marker may come after the entries it spares; with nothing there before, it removes nothing.
+        self._made: set[int] | None = None if overlay or _is_empty(root) else set()
+        self._folders = Folders(root, below, self._note if self._made is not None else None)
+        self._times: dict[bytes, tuple[int, int]] = {}
+        self._changed = False
+        self.entries = 0
+        self._makers: dict[bytes, Callable[[int, bytes, Entry, Data], None]] = {
+            headers.REGULAR: self._make_file,
+            headers.DIRECTORY: self._make_directory,
+            headers.SYMLINK: self._make_symlink,
+            headers.LINK: self._make_link,
+            headers.CHAR: self._make_node,
+            headers.DEVICE: self._make_node,
+            headers.FIFO: self._make_node,
+        }
+
+    def add(self, entry: Entry, data: Data) -> None:
+        """Write one entry.
+
+        Raises errors.InvalidArgument for what breaks the rules, errors.ResourceExhausted for a limit or a full disk,
+        what ``data`` raises, and other classes as ``faults.translate`` says.
+        """
+        self.entries += 1
+        self._limits.check("number of entries", self.entries, self._limits.entries)
+        try:
+            self._add(entry, data)
+        except OSError as error:
+            subject = f"layer entry {entry.name[:200]!r}"
+            if error.errno in _RULE_BREAKING:
+                raise errors.InvalidArgument(f"{subject}: {error.strerror}: invalid argument") from error
+            raise faults.translate(error, subject) from error
+
+    def finish(self) -> None:
+        """Set the times of directories, which writing into them changed. Raises OSError."""
+        for name, times in self._times.items():
+            try:
+                fd = paths.open_in_root(self._root, name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+                    # Replaced by a later entry, or too deep to be named at once.
+                    continue
+                raise
+            try:
+                os.utime(fd, ns=times)
+            finally:
+                os.close(fd)
+        self._folders.close()
+
+    def _add(self, entry: Entry, data: Data) -> None:
+        if b"\0" in entry.name or b"\0" in entry.link:
+            raise errors.InvalidArgument(f"layer entry {entry.name[:200]!r}: NUL in a name: invalid argument")
+        name = names.clean(entry.name)
+        if not name:
+            # The root is not the layer's to replace; containerd leaves its attributes alone, too.
+            return
+        maker = self._makers.get(entry.type)
+        if maker is None:
+            raise errors.InvalidArgument(f"layer entry {name[:200]!r}: unknown type {entry.type!r}: invalid argument")
+        self._limits.check("depth", name.count(b"/") + 1, self._limits.depth)
+        path, base = names.split(name)
+        parent = self._folders.find(path)
+        try:
+            if base.startswith(names.WHITEOUT):
+                self._white_out(parent, base, entry)
+            else:
+                self._note(parent, base)
+                maker(parent, base, entry, data)
+        finally:
+            # Anything but a new file may have changed what a name means.
+            if self._changed or entry.type != headers.REGULAR:
+                self._folders.forget()
+                self._changed = False
+        if entry.type == headers.DIRECTORY:
+            self._times[name] = attributes.times(entry)
+
+    # Kinds of entries
+
+    def _make_file(self, parent: int, name: bytes, entry: Entry, data: Data) -> None:
+        try:
+            fd = os.open(name, _NEW, 0o600, dir_fd=parent)
+        except FileExistsError:
+            self._changed = True
+            paths.remove_entry(parent, name)
+            fd = os.open(name, _NEW, 0o600, dir_fd=parent)
+        try:
+            if entry.extents is None:
+                _write(fd, data)
+            else:
+                _write_sparse(fd, entry, data)
+            attributes.set_open(fd, entry)
+        finally:
+            os.close(fd)
+
+    def _make_directory(self, parent: int, name: bytes, entry: Entry, data: Data) -> None:
+        replaced = False
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if not stat.S_ISDIR(status.st_mode):
+                replaced = True
+                paths.remove_entry(parent, name)
+                os.mkdir(name, 0o700, dir_fd=parent)
+        fd = os.open(name, _READ_DIRECTORY, dir_fd=parent)
+        try:
+            attributes.set_open(fd, entry)
+            if replaced and self._overlay:
+                # What was here covered the directory below; the new one must not let it show through.
+                os.setxattr(fd, lowers.OPAQUE, b"y")
+        finally:
+            os.close(fd)
+
+    def _make_symlink(self, parent: int, name: bytes, entry: Entry, data: Data) -> None:
+        paths.remove_entry(parent, name)
+        os.symlink(entry.link, name, dir_fd=parent)
+        attributes.set_named(parent, name, entry)
+
+    def _make_link(self, parent: int, name: bytes, entry: Entry, data: Data) -> None:
+        """A second name. The last component of the target is not followed: a link to a link is the link itself."""
+        # Not cleaned as text first, unlike names: in ``link/../x`` the dots belong to what the link points to.
+        path, _, base = entry.link.rpartition(b"/")
+        if base in (b"", b".", b".."):
+            raise errors.InvalidArgument(f"layer entry {entry.name[:200]!r}: link to a directory: invalid argument")
+        parent = os.dup(parent)
+        try:
+            source = self._source(path, base)
+            if not _same(source, base, parent, name):
+                paths.remove_entry(parent, name)
+                os.link(base, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+            if stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+                try:
+                    attributes.set_open(fd, entry)
+                finally:
+                    os.close(fd)
+            else:
+                attributes.set_named(parent, name, entry)
+        finally:
+            os.close(parent)
+
+    def _source(self, path: bytes, base: bytes) -> int:
+        """The directory of a link's target, good until the next search; the target is brought up from below if need be.
+
+        Raises FileNotFoundError.
+        """
+        folder = self._folders.find(path)
+        if not self._below or _exists(folder, base):
+            return folder
+        folder, canonical = self._folders.trace(path)
+        lowers.copy_up(self._below, canonical + b"/" + base if canonical else base, folder, base)
+        return folder
+
+    def _make_node(self, parent: int, name: bytes, entry: Entry, data: Data) -> None:
+        major, minor = entry.device
+        if not (0 <= major <= _MAX_DEVICE and 0 <= minor <= _MAX_DEVICE):
+            raise errors.InvalidArgument(f"layer entry {name[:200]!r}: device {major}:{minor}: out of range")
+        if entry.type == headers.CHAR and (major, minor) == (0, 0):
+            # Overlay takes it for a whiteout, so it is one everywhere.
+            self._remove(parent, name, entry)
+            return
+        if entry.type != headers.FIFO and not self._devices:
+            return
+        kind = {headers.CHAR: stat.S_IFCHR, headers.DEVICE: stat.S_IFBLK, headers.FIFO: stat.S_IFIFO}[entry.type]
+        paths.remove_entry(parent, name)
+        os.mknod(name, kind | 0o600, os.makedev(major, minor) if entry.type != headers.FIFO else 0, dir_fd=parent)
+        attributes.set_named(parent, name, entry)
+
+    # Removals
+
+    def _white_out(self, parent: int, base: bytes, entry: Entry) -> None:
+        self._changed = True
+        if base == names.OPAQUE:
+            self._make_opaque(parent)
+        else:
+            self._remove(parent, names.hidden(base), entry)
+
+    def _remove(self, parent: int, name: bytes, entry: Entry) -> None:
+        paths.remove_entry(parent, name)
+        if self._overlay:
+            os.mknod(name, stat.S_IFCHR | 0o000, os.makedev(0, 0), dir_fd=parent)
+            os.chown(name, *attributes.owner(entry), dir_fd=parent, follow_symlinks=False)
+
+    def _make_opaque(self, parent: int) -> None:
+        fd = os.open(b".", _READ_DIRECTORY, dir_fd=parent)
+        try:
+            if self._overlay:
+                os.setxattr(fd, lowers.OPAQUE, b"y")
+            elif self._made is not None:
+                self._drop_foreign(fd)
+        finally:
+            os.close(fd)
+
+    def _drop_foreign(self, top: int) -> None:
+        """Remove all in a directory that this layer did not bring, down to any depth."""
+        pending = [b"."]
+        while pending:
+            path = pending.pop()
+            fd = paths.openat2(top, path, _READ_DIRECTORY, resolve=paths.RESOLVE_BENEATH | paths.RESOLVE_NO_SYMLINKS)
+            try:
+                with os.scandir(fd) as found:
+                    children = [(os.fsencode(child.name), child.is_dir(follow_symlinks=False)) for child in found]
+                for name, is_directory in children:
+                    if self._key(fd, name) not in (self._made or ()):
+                        paths.remove_entry(fd, name)
+                    elif is_directory:
+                        pending.append(path + b"/" + name)
+            finally:
+                os.close(fd)
+
+    # Bookkeeping
+
+    def _note(self, parent: int, name: bytes) -> None:
+        if self._made is not None:
+            self._made.add(self._key(parent, name))
+
+    def _key(self, parent: int, name: bytes) -> int:
+        """An entry's name for ever in 8 bytes: there may be millions."""
+        return hash((os.fstat(parent).st_ino, name))
+
+
+def _write(fd: int, data: Data) -> None:
+    for piece in data:
+        while piece:
+            piece = piece[os.write(fd, piece) :]
+
+
+def _write_sparse(fd: int, entry: Entry, data: Data) -> None:
+    """Pieces go to their places, so that holes stay holes."""
+    rest = memoryview(b"")
+    for offset, length in entry.extents or ():
+        os.lseek(fd, offset, os.SEEK_SET)
+        while length:
+            rest = rest or next(data)
+            written = os.write(fd, rest[:length])
+            rest, length = rest[written:], length - written
+    os.ftruncate(fd, entry.length)
+
+
+def _is_empty(fd: int) -> bool:
+    with os.scandir(fd) as found:
+        return next(iter(found), None) is None
+
+
+def _exists(parent: int, name: bytes) -> bool:
+    """Raises FileNotFoundError for a whiteout: what was there is gone."""
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if lowers.is_whiteout(status):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(name))
+    return True
+
+
+def _same(parent: int, name: bytes, other_parent: int, other: bytes) -> bool:
+    try:
+        status = os.stat(other, dir_fd=other_parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(status, os.stat(name, dir_fd=parent, follow_symlinks=False))
