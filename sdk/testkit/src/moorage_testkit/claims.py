@@ -1,7 +1,7 @@
 """Claims: what a daemon says it has, asked through its API.
 
 Which directories a snapshotter may have follows from mounts: of active snapshots and views directly, of committed ones
-through a view of every leaf, which is removed again and held by a lease in between.
+through views, which are removed again and held by a lease in between.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Info, Kind
 from moorage_sdk.tasks import Status
 from moorage_testkit.traces import SNAPSHOTTERS
+
+STACKING = frozenset({"overlayfs"})
+"""Snapshotters whose mounts show the directories of all parents, so that a view of every leaf is enough."""
 
 _DIRECTORIES = ("upperdir=", "workdir=", "lowerdir=", "lowerdir+=")
 _REFERENCES = "containerd.io/gc.ref.content."
@@ -46,7 +49,7 @@ class Task:
 
 @dataclass
 class Claims:
-    """``layers`` by snapshotter are directory names; ``hidden`` counts views, whose own directory no mount shows.
+    """``layers`` by snapshotter are directory names; ``hidden`` counts snapshots whose directory no mount shows.
 
     ``broken`` are claims that contradict each other, each a sentence.
     """
@@ -142,7 +145,8 @@ async def _snapshots(client: Client, snapshotter: str, root: Path, claims: Claim
     folder = root / f"{SNAPSHOTTERS}{snapshotter}" / "snapshots"
     async for mounts in _all_mounts(client, snapshotter, infos):
         claims.layers[snapshotter] |= _directories(mounts, folder)
-    claims.hidden[snapshotter] += sum(info.kind is Kind.VIEW for info in infos)
+    if snapshotter in STACKING:  # mounts of a view show its parents and not its own directory
+        claims.hidden[snapshotter] += sum(info.kind is Kind.VIEW for info in infos)
 
 
 async def _all_mounts(client: Client, snapshotter: str, infos: list[Info]) -> AsyncIterator[tuple[Mount, ...]]:
@@ -151,7 +155,7 @@ async def _all_mounts(client: Client, snapshotter: str, infos: list[Info]) -> As
     for info in infos:
         if info.kind is not Kind.COMMITTED:
             yield await snapshots.mounts(info.name)
-        elif info.name not in parents:
+        elif info.name not in parents or snapshotter not in STACKING:
             key = f"verify-{secrets.token_hex(8)}"
             yield await snapshots.view(key, info.name)
             await snapshots.remove(key)

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,6 +188,14 @@ class Daemon:
                 Path(folder).rmdir()
         for folder in trace.runtimes:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until(met: Callable[[], object], seconds: float = 10.0) -> None:
+    """Poll until ``met()`` is true. Raises AssertionError after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, f"not met in {seconds:g} s: {met}"
+        time.sleep(_POLL)
 
 
 def answers(address: str) -> bool:

@@ -180,8 +180,11 @@ def _layers(claims: Claims, trace: Trace, before: dict[str, frozenset[str]]) -> 
             continue  # a snapshotter that is not loaded keeps what it has
         wanted = claims.layers[snapshotter]
         extra = _numbered((there & before.get(snapshotter, frozenset())) - wanted)
-        for name in extra[: max(0, len(extra) - claims.hidden[snapshotter])]:
+        surplus = len(extra) - claims.hidden[snapshotter]
+        for name in extra[: max(0, surplus)]:
             yield Finding("+", "snapshot", f"{snapshotter}/{name}", "of no snapshot in any namespace")
+        if surplus < 0:
+            yield Finding("-", "snapshot", snapshotter, f"{-surplus} directories less than snapshots")
         for name in _numbered(wanted - there):
             yield Finding("-", "snapshot", f"{snapshotter}/{name}", "the directory of a snapshot is missing")
 

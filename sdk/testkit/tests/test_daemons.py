@@ -1,0 +1,77 @@
+"""The harness: what it starts it also ends, with everything that hangs on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage_sdk.mounts import Mount
+from moorage_sys import mountinfo, mounts
+from moorage_testkit import daemons
+from moorage_testkit.daemons import Daemon, Program
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a daemon")
+
+needs_containerd = pytest.mark.skipif(not shutil.which("containerd"), reason="needs containerd")
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    with daemons.directory() as base:
+        yield base
+
+
+@pytest.mark.parametrize("program", [daemons.moorage(), pytest.param(daemons.containerd(), marks=needs_containerd)])
+def test_start_kill_and_stop(base: Path, program: Program) -> None:
+    with Daemon(program, base) as daemon:
+        first = daemon.pid
+        assert daemons.answers(daemon.address)
+        assert "Server" in daemon.ctr("version").stdout
+        daemon.kill()
+        assert not daemons.answers(daemon.address)
+        assert daemon.start().pid != first
+        assert daemon.terminate() == 0
+    assert not daemons.answers(daemon.address)
+
+
+def test_a_daemon_that_ends_at_once_is_told_with_its_log(base: Path) -> None:
+    broken = Program((sys.executable, "-c", "import sys; sys.exit('no such luck')"))
+    with pytest.raises(AssertionError, match=r"(?s)ended with 1:.*no such luck"), Daemon(broken, base):
+        raise RuntimeError("not reached")
+
+
+def test_ctr_failing_is_an_error_unless_allowed(base: Path) -> None:
+    with Daemon(daemons.moorage(), base) as daemon:
+        with pytest.raises(AssertionError, match="images check --no-such-flag: "):
+            daemon.ctr("images", "check", "--no-such-flag")
+        assert daemon.ctr("images", "check", "--no-such-flag", check=False).returncode != 0
+
+
+def test_the_sweep_takes_processes_and_mounts(base: Path) -> None:
+    daemon = Daemon(daemons.moorage(), base)
+    (daemon.state / "left").mkdir(parents=True)
+    mounts.mount(Mount("tmpfs", "tmpfs"), daemon.state / "left")
+    left = subprocess.Popen(["sh", "-c", "sleep 60", str(daemon.state)])
+    daemon.sweep()
+    assert left.wait(5) == -9
+    assert mountinfo.beneath(str(base)) == []
+
+
+def test_the_directory_goes_with_its_mounts() -> None:
+    with daemons.directory() as base:
+        assert len(str(base)) < 60
+        (base / "point").mkdir()
+        mounts.mount(Mount("tmpfs", "tmpfs"), base / "point")
+    assert not base.exists()
+
+
+def test_waiting_ends(base: Path) -> None:
+    daemons.wait_until(base.exists, 1)
+    with pytest.raises(AssertionError, match="not met in 0 s"):
+        daemons.wait_until((base / "never").exists, 0)
