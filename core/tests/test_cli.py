@@ -15,6 +15,25 @@ def test_faults_are_told_on_standard_error_with_a_next_step(
     ]
 
 
+def test_a_fault_of_ours_is_an_exit_code_with_a_trace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.daemons, "run", lambda request, program: 1 // 0)
+    assert cli.main([]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(request: object, program: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli.daemons, "run", gone)
+    assert cli.main([]) == 1
+    assert capsys.readouterr().err == ""
+
+
 def test_an_unknown_verb_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve"]) == 1
     assert 'mooraged: verb "serve": not found' in capsys.readouterr().err

@@ -182,6 +182,12 @@ def test_a_faulty_configuration_starts_nothing(site: Any, demo: Start, tmp_path:
     assert not (tmp_path / "root").exists()
 
 
+def test_an_unknown_log_level_starts_nothing(demo: Start) -> None:
+    code, output = demo("--log-level", "loud").end()
+    assert code == 1
+    assert "flag --log-level: debug.level: expected one of" in output
+
+
 def test_a_required_plugin_that_fails_stops_the_daemon_and_closes_the_others(
     site: Any, demo: Start, tmp_path: Path
 ) -> None:
@@ -201,6 +207,13 @@ def test_a_server_that_cannot_listen_ends_the_daemon(site: Any, demo: Start) -> 
     site.plugin("demo", failing, slot="server")
     code, output = demo().end()
     assert (code, "address in use" in output, "server stopped" in output) == (1, True, False)
+
+
+def test_a_server_with_a_bug_is_named(site: Any, demo: Start) -> None:
+    site.plugin("demo", SERVER.replace('print("server started", flush=True)', "1 / 0"), slot="server")
+    code, output = demo().end()
+    assert code == 1
+    assert 'server "io.containerd.server.v1.demo": cannot start: ZeroDivisionError: division by zero' in output
 
 
 def test_stopping_while_starting_is_a_clean_end(site: Any, demo: Start, tmp_path: Path) -> None:

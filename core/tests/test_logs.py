@@ -61,7 +61,12 @@ def test_an_exception_becomes_fields_of_one_line() -> None:
 
 @pytest.mark.parametrize(
     ("level", "shown"),
-    [("", ["info", "warning", "error"]), ("error", ["error"]), ("debug", ["debug", "info", "warning", "error"])],
+    [
+        ("", ["info", "warning", "error"]),
+        ("loud", ["info", "warning", "error"]),
+        ("error", ["error"]),
+        ("debug", ["debug", "info", "warning", "error"]),
+    ],
 )
 def test_levels(level: str, shown: list[str]) -> None:
     stream = logged(level)

@@ -1,9 +1,13 @@
 """What is set once for a process is tested in processes of its own."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from moorage_core import processes
 
 HEAD = "from moorage_core import processes\nimport os, sys, subprocess, resource, time\n"
 
@@ -32,6 +36,24 @@ def test_the_process_is_named_and_private_and_may_open_many_files() -> None:
         " os.environ[processes.NOFILE], sys.getswitchinterval())"
     )
     assert done.stdout.strip() == "mooraged 0o77 (200, 200) 100:200 0.0005"
+
+
+def test_code_that_others_can_change_is_found(tmp_path: Path) -> None:
+    modes = {"fine": 0o755, "private": 0o700, "world": 0o757, "group": 0o775}
+    for name, mode in modes.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+        os.chown(tmp_path / name, -1, 4321 if os.geteuid() == 0 and name == "group" else -1)
+    found = processes.exposed([str(tmp_path / name) for name in (*modes, "absent")])
+    expected = ["world", "group"] if (tmp_path / "group").stat().st_gid else ["world"]
+    assert [Path(path).name for path in found] == expected
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory away, which only root can")
+def test_code_that_belongs_to_others_is_found(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4321, 0)
+    assert processes.exposed([str(tmp_path)]) == [str(tmp_path)]
 
 
 def test_raising_the_oom_score_works_and_what_does_not_is_no_reason_to_fail() -> None:

@@ -21,7 +21,8 @@ A = "io.example.alpha.v1"
 
 
 def plan(site: Any, config: str) -> Plan:
-    return daemons.plan(Request(config), programs.MOORAGED, site.installed())
+    installed = site.installed()
+    return daemons.plan(daemons.outline(Request(config), programs.MOORAGED, installed), installed)
 
 
 def states(planned: Plan) -> dict[str, str]:
@@ -98,6 +99,26 @@ def test_all_faults_in_all_tables_come_at_once(site: Any, write: Write) -> None:
         f'{path}:4:1: plugins."{A}.one".size: expected integer, got string',
         f'{path}:5:1: plugins."{A}.one".name: expected string, got integer',
         f'{path}:7:1: plugins."{A}.two".size: expected integer, got boolean',
+    ]
+
+
+def test_faults_of_files_tables_and_lists_come_together(site: Any, write: Write, tmp_path: Any) -> None:
+    site.plugin("one", PLUGIN.format("one"))
+    site.add("moorage-p", {"moorage.provider": {"p": "site_p:provide"}}, {"site_p": "def provide(document): 1 // 0"})
+    path = write(
+        bad="x =",
+        config=f'version = 4\nimports = ["bad.toml"]\noom_score = 2000\ntemp = 1\nrequired_plugins = ["{A}.two"]\n'
+        f'[plugins]\n"io.y" = 1\n[plugins."{A}.one"]\nsize = "a"\n',
+    )
+    found = faults(site, path)
+    assert [fault.split(": ")[0].removeprefix(f"{tmp_path}/") for fault in found] == [
+        "bad.toml:1:4",
+        "config.toml:4:1",
+        "config.toml:7:1",
+        "config.toml:3:1",
+        'provider "p" of moorage-p',
+        "config.toml:9:1",
+        "config.toml:5:21",
     ]
 
 

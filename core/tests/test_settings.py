@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from moorage_core import programs, settings
-from moorage_core.settings import ConfigurationError, Request, Settings
+from moorage_core.documents import Fault
+from moorage_core.settings import ConfigurationError, Request, Settings, is_empty
 from moorage_sdk.durations import Duration
 
 Write = Callable[..., str]
@@ -26,9 +27,7 @@ def load(site: Any, config: str | None, flags: Mapping[str, str] | None = None) 
 
 
 def faults(site: Any, config: str, flags: Mapping[str, str] | None = None) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        load(site, config, flags)
-    return str(caught.value).splitlines()
+    return [str(fault) for fault in load(site, config, flags).faults]
 
 
 def test_without_a_file_everything_is_the_programs(site: Any) -> None:
@@ -148,6 +147,20 @@ def test_a_module_that_does_not_load_is_a_warning(site: Any, write: Write) -> No
     site.add("moorage-x", {"moorage.config": {"x": "site_x"}}, {"site_x": "raise OSError('disk')"})
     (warning,) = load(site, write(config="")).warnings
     assert str(warning).startswith("configuration module of moorage-x: cannot load")
+
+
+def test_what_is_faulty_is_left_out_so_that_the_rest_can_be_judged(site: Any, write: Write) -> None:
+    path = write(config='root = 1\n[debug]\nlevel = 3\nformat = "json"\n[plugins]\n"io.x" = 1\n"io.y" = { a = 1 }')
+    loaded = load(site, path)
+    assert len(loaded.faults) == 3
+    assert (loaded.top.root, loaded.top.debug.format) == ("/var/lib/moorage", "json")
+    assert loaded.top.plugins == {"io.y": {"a": 1}}
+
+
+def test_nothing_is_nothing_at_any_depth() -> None:
+    assert is_empty({"a": {"b": "", "c": [], "d": 0}, "e": False})
+    assert not is_empty({"a": {"b": {"c": "x"}}})
+    assert str(ConfigurationError([Fault(None, "a"), Fault(None, "b")])) == "a\nb"
 
 
 def test_timeouts_are_durations_and_paths_become_absolute(

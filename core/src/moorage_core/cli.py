@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 from moorage_core import daemons, programs, verbs
@@ -29,7 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigurationError, errors.Error, LoadError) as error:
         for line in daemons.faults(error):
             sys.stderr.write(f"{program.name}: {line}\n")
+    except BrokenPipeError:  # whoever read our output has seen enough
         return 1
+    except Exception:  # noqa: BLE001 - a fault of ours; the interpreter's own shutdown could hang on foreign threads
+        traceback.print_exc()
+    return 1
 
 
 def parser(program: Program) -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from moorage_core.programs import Program
 from moorage_core.records import OK, Record
 from moorage_core.settings import ConfigurationError, Request, Settings
 from moorage_core.signals import Signals
+from moorage_sdk import errors
 from moorage_sdk.services import Server
 from moorage_sdk.slots import Daemon, Slot
 
@@ -48,19 +50,34 @@ class Plan:
     warnings: tuple[Fault, ...]
 
 
-def plan(request: Request, program: Program, installed: Installed) -> Plan:
-    """Settle what takes part. Raises ConfigurationError with all faults of files, tables and lists at once."""
+@dataclass(frozen=True)
+class Outline:
+    """What is known before any plugin is imported."""
+
+    settings: Settings
+    candidates: tuple[Candidate, ...]
+    complaints: tuple[str, ...]
+
+
+def outline(request: Request, program: Program, installed: Installed) -> Outline:
+    """Read the configuration and the list of what is installed. Faults are in the settings."""
     slots, complaints = installed.slots()
     candidates = installed.plugins(slots)
     settings = settings_.load(request, program, installed, candidates)
-    records = selections.select(settings, candidates, installed.candidates(discovery.PROVIDERS))
-    absent = selections.missing(settings, records)
-    if absent:
-        raise ConfigurationError(absent)
+    return Outline(settings, tuple(candidates), tuple(complaints))
+
+
+def plan(outline: Outline, installed: Installed) -> Plan:
+    """Settle what takes part. Raises ConfigurationError with all faults of files, tables and lists at once."""
+    settings = outline.settings
+    records, faults = selections.select(settings, outline.candidates, installed.candidates(discovery.PROVIDERS))
+    faults = [*settings.faults, *faults, *selections.missing(settings, records)]
+    if faults:
+        raise ConfigurationError(faults)
     implementations = installed.candidates(discovery.HOOKS)
     chosen = tuple((each, selections.refusal(settings, each.uri, each.ours)) for each in implementations)
     known = (each.uri for each in implementations)
-    warnings = [Fault(None, complaint) for complaint in complaints]
+    warnings = [Fault(None, complaint) for complaint in outline.complaints]
     warnings += [*settings.warnings, *selections.warnings(settings, records, known)]
     return Plan(settings, tuple(records), chosen, tuple(warnings))
 
@@ -72,13 +89,17 @@ def run(request: Request, program: Program) -> int:
     signals = Signals(program.name)
     signals.install()
     processes.harden(program.name)
-    planned = plan(request, program, Installed())
-    settings = planned.settings
+    installed = Installed()
+    outlined = outline(request, program, installed)
+    settings = outlined.settings
     logs.configure(settings.top.debug.level, settings.top.debug.format)
     log.info("starting %s", program.name, extra={"version": VERSION})
+    locks = [] if settings.faults else _take(settings)  # before the plugins, whose import takes most of the time
+    planned = plan(outlined, installed)
     for warning in planned.warnings:
         log.warning("%s", warning)
-    locks = _take(settings)
+    for path in processes.exposed(sys.path):
+        log.warning("others than the daemon's user can change its code", extra={"path": path})
     processes.use_temporary(settings.top.temp)
     processes.adjust_oom_score(settings.top.oom_score)
     daemon = Daemon(settings.root, settings.state, VERSION, program.name)
@@ -140,7 +161,7 @@ class _Serving:
                 raise Stopped
             if server.address:
                 log.info("starting server", extra={"id": record.uri, "address": server.address})
-                await server.start()
+                await _listen(record.uri, server)
                 self.started.append((record.uri, server))
         if not self.started:
             log.warning("no server has an address: nobody can reach this daemon")
@@ -164,6 +185,15 @@ class _Serving:
             if isinstance(outcome, BaseException):
                 log.error("cannot stop a server", exc_info=outcome)
         self.kernel.close()
+
+
+async def _listen(uri: str, server: Server) -> None:
+    try:
+        await server.start()
+    except errors.Error:
+        raise
+    except Exception as error:  # foreign code
+        raise errors.FailedPrecondition(f'server "{uri}": cannot start: {type(error).__name__}: {error}') from error
 
 
 async def _beat(interval: float) -> None:

@@ -35,12 +35,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/@^+:-]+")
 
 
 def configure(level: str = "", format: str = "", stream: TextIO | None = None) -> None:
-    """Send everything to ``stream`` (standard error). Empty strings mean info and text."""
+    """Send everything to ``stream`` (standard error). Empty and unknown strings mean info and text."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if format == "json" else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(LEVELS[level or "info"])
+    root.setLevel(LEVELS.get(level, logging.INFO))
     logging.raiseExceptions = False  # a closed standard error must not turn into a loop of complaints
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 

@@ -7,6 +7,7 @@ import faulthandler
 import logging
 import os
 import resource
+import stat
 import sys
 import tempfile
 import threading
@@ -50,6 +51,20 @@ def _raise_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError) as error:  # an unlimited hard limit above the kernel's own
         log.warning("cannot raise the limit of open files", extra={"soft": soft, "hard": hard, "error": error})
+
+
+def exposed(paths: Iterable[str]) -> list[str]:
+    """Those directories of code that belong to, or can be written by, somebody who is neither root nor us."""
+    found = []
+    for path in paths:
+        try:
+            status = Path(path).stat()
+        except OSError:
+            continue  # sys.path may name what does not exist
+        shared = status.st_mode & (stat.S_IWGRP if status.st_gid else 0) or status.st_mode & stat.S_IWOTH
+        if shared or status.st_uid not in (0, os.geteuid()):
+            found.append(path)
+    return found
 
 
 def adjust_oom_score(score: int) -> None:

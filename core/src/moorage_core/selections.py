@@ -15,7 +15,7 @@ from moorage_core.discovery import Candidate, LoadError
 from moorage_core.documents import Fault
 from moorage_core.merges import PLUGINS
 from moorage_core.records import DISABLED, PENDING, Record
-from moorage_core.settings import ConfigurationError, Settings, is_empty
+from moorage_core.settings import Settings, is_empty
 from moorage_sdk import config
 from moorage_sdk.config import Key
 from moorage_sdk.slots import Plugin
@@ -30,19 +30,20 @@ Provider = Callable[[Mapping[str, Any]], Iterable[Plugin[Any, Any]]]
 """What the group ``moorage.provider`` holds: plugins that follow from the merged configuration."""
 
 
-def select(settings: Settings, candidates: Sequence[Candidate], providers: Sequence[Candidate]) -> list[Record]:
-    """Choose, import, decode. Raises ConfigurationError for tables that their plugins cannot read."""
+def select(
+    settings: Settings, candidates: Sequence[Candidate], providers: Sequence[Candidate]
+) -> tuple[list[Record], list[Fault]]:
+    """Choose, import, decode. The faults are those of tables that their plugins cannot read."""
     records = [_chosen(settings, candidate) for candidate in candidates]
     _refuse_twins(records)
     for record, candidate in zip(records, candidates, strict=True):
         if record.state == PENDING:
             _import(record, candidate, settings)
-    records += _provided(settings, providers)
+    provided, faults = _provided(settings, providers)
+    records += provided
     _refuse_twins(records)
-    faults = [fault for record in records if record.state == PENDING for fault in _decode(record, settings)]
-    if faults:
-        raise ConfigurationError(faults)
-    return records
+    faults += [fault for record in records if record.state == PENDING for fault in _decode(record, settings)]
+    return records, faults
 
 
 def warnings(settings: Settings, records: Iterable[Record], known: Iterable[str]) -> list[Fault]:
@@ -134,32 +135,33 @@ def _adopt(record: Record, plugin: Plugin[Any, Any]) -> None:
         record.fail(f'"{plugin.uri}" is no plugin URI')
 
 
-def _provided(settings: Settings, providers: Sequence[Candidate]) -> list[Record]:
+def _provided(settings: Settings, providers: Sequence[Candidate]) -> tuple[list[Record], list[Fault]]:
     found: list[Record] = []
+    faults: list[Fault] = []
     for candidate in providers:
         if not candidate.ours and candidate.uri not in settings.top.plugins:
             continue
-        for plugin in _ask(candidate, settings):
+        plugins, complaints = _ask(candidate, settings)
+        faults += complaints
+        for plugin in plugins:
             record = Record(plugin.uri, plugin.slot.name, plugin.id, candidate.distribution)
             _adopt(record, plugin)
             reason = refusal(settings, plugin.uri, ours=True)
             if record.state == PENDING and reason:
                 record.state, record.reason = DISABLED, reason
             found.append(record)
-    return found
+    return found, faults
 
 
-def _ask(candidate: Candidate, settings: Settings) -> list[Plugin[Any, Any]]:
-    """Raises ConfigurationError: a provider reads tables of the configuration, and nothing else can make it fail."""
+def _ask(candidate: Candidate, settings: Settings) -> tuple[list[Plugin[Any, Any]], list[Fault]]:
+    """A provider that fails is a fault of the configuration, which is all that it reads."""
     try:
         provider = cast(Provider, candidate.load())
-        return list(provider(settings.merged.table))
+        return list(provider(settings.merged.table)), []
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # foreign code
-        raise ConfigurationError(
-            [Fault(None, f'provider "{candidate.name}" of {candidate.distribution}: {error}')]
-        ) from error
+    except BaseException as error:  # noqa: BLE001 - foreign code
+        return [], [Fault(None, f'provider "{candidate.name}" of {candidate.distribution}: {error}')]
 
 
 def _decode(record: Record, settings: Settings) -> list[Fault]:

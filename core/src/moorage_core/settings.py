@@ -61,12 +61,16 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """``merged`` is the whole file with origins, ``warnings`` what could be ignored, ``top`` the kernel's part."""
+    """``merged`` is the whole file with origins, ``warnings`` what could be ignored, ``top`` the kernel's part.
+
+    With ``faults`` nothing may be started; ``top`` then lacks what is faulty, so that the rest can be judged, too.
+    """
 
     program: Program
     top: Top
     merged: Merged
     warnings: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -121,7 +125,7 @@ class Modules:
 
 
 def load(request: Request, program: Program, installed: Installed, plugins: Iterable[Candidate]) -> Settings:
-    """Read, migrate, merge, apply flags, decode the top level. Raises ConfigurationError with all that is wrong."""
+    """Read, migrate, merge, apply flags, decode the top level."""
     read, faults = _read(request, program)
     tables = {uri for document in read for uri in _tables(document.table)}
     modules = Modules(installed, plugins, tables)
@@ -130,15 +134,15 @@ def load(request: Request, program: Program, installed: Installed, plugins: Iter
     merged = merges.merge(read)
     faults += _flags(request, modules, merged)
     faults += merged.faults
-    decoded = config.decode(Top, {"root": program.root, "state": program.state} | merged.table)
+    defaults = {"root": program.root, "state": program.state}
+    decoded = config.decode(Top, defaults | merged.table)
     faults += [Fault(merged.origin(fault.path), str(fault)) for fault in decoded.faults]
-    if decoded.value is not None:
-        faults += _meaning(decoded.value, merged)
-    if faults or decoded.value is None:
-        raise ConfigurationError(faults)
+    top = decoded.value or config.decode(Top, defaults | _without(merged.table, decoded.faults)).value
+    assert top is not None  # nothing is required but what has a default above
+    faults += _meaning(top, merged)
     ignored = [each for each in decoded.unknown if not _harmless(each.path, merged.table, modules.tables)]
     warnings = [*modules.warnings, *(Fault(merged.origin(each.path), str(each)) for each in ignored)]
-    return Settings(program, _absolute(decoded.value), merged, tuple(warnings))
+    return Settings(program, _absolute(top), merged, tuple(warnings), tuple(faults))
 
 
 def _read(request: Request, program: Program) -> tuple[list[Document], list[Fault]]:
@@ -169,6 +173,18 @@ def _flags(request: Request, modules: Modules, merged: Merged) -> list[Fault]:
             except Exception as error:  # noqa: BLE001 - foreign code, and the table may hold anything yet
                 faults.append(Fault(origin, f"{type(error).__name__}: {error}"))
     return faults
+
+
+def _without(table: Mapping[str, Any], faults: Iterable[config.Fault]) -> dict[str, Any]:
+    """A table without its faulty entries, or where they are tables without the faulty entries of those."""
+    left = dict(table)
+    for fault in faults:
+        name, inner = str(fault.path[0]), fault.path[1:2]
+        if inner and isinstance(left.get(name), dict):
+            left[name] = {key: value for key, value in left[name].items() if key != inner[0]}
+        else:
+            left.pop(name, None)
+    return left
 
 
 def _meaning(top: Top, merged: Merged) -> list[Fault]:

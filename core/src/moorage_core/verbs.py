@@ -41,7 +41,7 @@ def find(words: Sequence[str], installed: Installed) -> Verb:
 
 def default(request: Request, program: Program, installed: Installed) -> int:
     """Print the configuration that holds where no file says anything."""
-    planned = daemons.plan(Request("/dev/null"), program, installed)
+    planned = _planned(Request("/dev/null"), program, installed)
     top = config.encode(planned.settings.top)
     print_(document(planned, top | {"imports": [program.imports]}))
     return 0
@@ -49,14 +49,14 @@ def default(request: Request, program: Program, installed: Installed) -> int:
 
 def dump(request: Request, program: Program, installed: Installed) -> int:
     """Print what files and flags amount to, in the newest version. Its imports are already part of it."""
-    planned = daemons.plan(request, program, installed)
+    planned = _planned(request, program, installed)
     print_(document(planned, config.encode(planned.settings.top) | {"imports": []}))
     return 0
 
 
 def check(request: Request, program: Program, installed: Installed) -> int:
     """Print warnings. Raises ConfigurationError for faults."""
-    planned = daemons.plan(request, program, installed)
+    planned = _planned(request, program, installed)
     for warning in planned.warnings:
         print_(f"warning: {warning}\n")
     print_("the configuration is good\n")
@@ -65,10 +65,15 @@ def check(request: Request, program: Program, installed: Installed) -> int:
 
 def plugins(request: Request, program: Program, installed: Installed) -> int:
     """Print what is installed, and what would be started."""
-    for record in daemons.plan(request, program, installed).records:
+    for record in _planned(request, program, installed).records:
         state = "enabled" if record.state == PENDING else record.state
         print_(f"{record.uri}\t{record.distribution or '-'}\t{state}\t{record.reason}".rstrip() + "\n")
     return 0
+
+
+def _planned(request: Request, program: Program, installed: Installed) -> Plan:
+    """What the daemon would do. Raises ConfigurationError."""
+    return daemons.plan(daemons.outline(request, program, installed), installed)
 
 
 def document(planned: Plan, top: dict[str, Any]) -> str:

@@ -108,7 +108,10 @@ class InitContext(Protocol):
         """All working plugins of a slot by id, possibly none: one that failed is simply not there."""
 
     def table(self, uri: str) -> Mapping[str, Any]:
-        """The effective settings of any plugin, read only: its defaults under what the files and flags say."""
+        """The effective settings of any plugin, read only: its defaults under what the files and flags say.
+
+        Also a top-level table by its name (``timeouts``, ``stream_processors``), as the files have it.
+        """
 
     def statuses(self) -> tuple[Status, ...]:
         """Every plugin known to the kernel, as of now. May be called at any time later, too."""
