@@ -6,8 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from google.protobuf import any_pb2
-
 from moorage_api.messages import events as messages
 from moorage_metadata_lmdb import rows
 from moorage_metadata_lmdb.changes import Change, Scope
@@ -47,9 +45,7 @@ class ContainerStore(Containers):
                 raise exists("container", new.id)
             change.enter(self._namespace)
             change.put(rows.CONTAINERS, (self._namespace, new.id), new)
-            runtime = messages.ContainerCreate.Runtime(name=new.runtime.name, options=_any(new.runtime.options))
-            event = messages.ContainerCreate(id=new.id, image=new.image, runtime=runtime)
-            change.emit(self._namespace, "/containers/create", event)
+            change.emit(self._namespace, "/containers/create", _created(new))
 
         self._ledger.change(create)
         return new
@@ -88,8 +84,14 @@ class ContainerStore(Containers):
         return errors.NotFound(f'container "{id}" in namespace "{self._namespace}": not found')
 
 
-def _any(payload: Payload | None) -> any_pb2.Any | None:
-    return None if payload is None else any_pb2.Any(type_url=payload.type_url, value=payload.value)
+def _created(container: Container) -> messages.ContainerCreate:
+    runtime = container.runtime
+    event = messages.ContainerCreate(id=container.id, image=container.image)
+    event.runtime.name = runtime.name
+    if runtime.options is not None:
+        event.runtime.options.type_url = runtime.options.type_url
+        event.runtime.options.value = runtime.options.value
+    return event
 
 
 def _merge(old: Container, new: Container, paths: Sequence[str]) -> Container:

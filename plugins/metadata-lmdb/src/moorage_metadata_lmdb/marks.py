@@ -6,13 +6,16 @@ the sweep extends the mark, inside its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from moorage_metadata_lmdb import expiries, nodes, references, rows
 from moorage_metadata_lmdb.changes import Reading
 from moorage_metadata_lmdb.nodes import Kind, Node
+from moorage_metadata_lmdb.rows import Ingest, Snapshot
 from moorage_sdk import labels
+from moorage_sdk.images import Image
+from moorage_sdk.leases import Lease
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Mark:
     reachable: set[Node] = field(default_factory=set)
     collectable: list[Node] = field(default_factory=list)
     next_expiry: int = 0
+    _edges: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
     _back: dict[Node, list[Node]] = field(default_factory=dict)
     _conditions: list[tuple[Node, references.Condition]] = field(default_factory=list)
     _used_at: dict[Node, int] = field(default_factory=dict)
@@ -32,8 +36,11 @@ class Mark:
         """What is not reachable, in the order of ``collectable``."""
         return [node for node in self.collectable if node not in self.reachable]
 
-    def extend(self, reading: Reading, start: Iterable[Node]) -> None:
-        """Add ``start`` and all that follows from it."""
+    def extend(self, reading: Reading, start: Iterable[Node], changed: Set[Node] = frozenset()) -> None:
+        """Add ``start`` and all that follows from it.
+
+        ``reading`` may be newer than the mark if ``changed`` names all that was touched between the two.
+        """
         seen: set[Node] = set()
         pending = list(start)
         while pending:
@@ -41,9 +48,15 @@ class Mark:
             if node in seen:
                 continue
             seen.add(node)
-            self.reachable.add(node._replace(flat=False))
+            self.reachable.add(node._replace(flat=False) if node.flat else node)
             pending.extend(self._back.get(node, ()))
-            pending.extend(edges(reading, node))
+            known = None if node in changed else self._edges.get(node)
+            pending.extend(edges(reading, node) if known is None else known)
+
+    def note(self, node: Node, follow: Iterable[Node]) -> None:
+        """Note a collectable object and what it refers to."""
+        self.collectable.append(node)
+        self._edges[node] = tuple(follow)
 
     def expires(self, at: int | None) -> bool:
         """Whether that moment has come; if not, note it as one to come back for."""
@@ -93,11 +106,12 @@ def edges(reading: Reading, node: Node) -> Iterator[Node]:
     """What ``node`` refers to by itself; nothing for one that does not exist."""
     namespace = node.namespace
     if node.kind is Kind.SNAPSHOT:
-        yield from _snapshot_edges(reading, node)
+        snapshotter, _, key = node.key.partition("/")
+        if snapshot := reading.get(rows.SNAPSHOTS, namespace, snapshotter, key):
+            yield from _of_snapshot(node, snapshot)
     elif node.kind is Kind.IMAGE:
         if image := reading.get(rows.IMAGES, namespace, node.key):
-            yield Node(Kind.CONTENT, namespace, image.target.digest, node.flat)
-            yield from () if node.flat else references.forward(namespace, image.labels)
+            yield from _of_image(node, image)
     elif node.kind is Kind.CONTENT:
         if not node.flat and (blob := reading.get(rows.BLOBS, namespace, node.key)):
             yield from references.forward(namespace, blob.labels)
@@ -107,28 +121,31 @@ def edges(reading: Reading, node: Node) -> Iterator[Node]:
                 yield nodes.snapshot(namespace, container.snapshotter, container.snapshot_key)
             yield from references.forward(namespace, container.labels)
     elif node.kind is Kind.INGEST:
-        if (ingest := reading.get(rows.INGESTS, namespace, node.key)) and ingest.expected:
-            yield Node(Kind.CONTENT, namespace, ingest.expected)
-    else:
-        yield from _held(reading, node)
+        if ingest := reading.get(rows.INGESTS, namespace, node.key):
+            yield from _of_ingest(node, ingest)
+    elif lease := reading.get(rows.LEASES, namespace, node.key):
+        yield from _of_lease(reading, node, lease)
 
 
-def _snapshot_edges(reading: Reading, node: Node) -> Iterator[Node]:
-    snapshotter, _, key = node.key.partition("/")
-    row = reading.get(rows.SNAPSHOTS, node.namespace, snapshotter, key)
-    if row is None:
-        return
+def _of_snapshot(node: Node, row: Snapshot) -> Iterator[Node]:
     if row.parent:
-        yield nodes.snapshot(node.namespace, snapshotter, row.parent, node.flat)
+        yield nodes.snapshot(node.namespace, node.key.partition("/")[0], row.parent, node.flat)
     yield from () if node.flat else references.forward(node.namespace, row.labels)
 
 
-def _held(reading: Reading, lease: Node) -> Iterator[Node]:
-    row = reading.get(rows.LEASES, lease.namespace, lease.key)
-    if row is None:
-        return
+def _of_image(node: Node, row: Image) -> Iterator[Node]:
+    yield Node(Kind.CONTENT, node.namespace, row.target.digest, node.flat)
+    yield from () if node.flat else references.forward(node.namespace, row.labels)
+
+
+def _of_ingest(node: Node, row: Ingest) -> Iterator[Node]:
+    if row.expected:
+        yield Node(Kind.CONTENT, node.namespace, row.expected)
+
+
+def _of_lease(reading: Reading, node: Node, row: Lease) -> Iterator[Node]:
     flat = labels.GC_FLAT in row.labels
-    for (namespace, _, type, id), _ in reading.scan(rows.HOLDINGS, lease.namespace, lease.key):
+    for (namespace, _, type, id), _ in reading.scan(rows.HOLDINGS, node.namespace, node.key):
         kind, _, snapshotter = type.partition("/")
         if kind == "snapshots":
             yield nodes.snapshot(namespace, snapshotter, id, flat)
@@ -141,7 +158,7 @@ def _held(reading: Reading, lease: Node) -> Iterator[Node]:
 def _leases(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, id), row in reading.scan(rows.LEASES):
         node = Node(Kind.LEASE, namespace, id)
-        mark.collectable.append(node)
+        mark.note(node, _of_lease(reading, node, row))
         if not mark.expires(expiries.of(row.labels)):
             yield node
 
@@ -149,7 +166,7 @@ def _leases(reading: Reading, mark: Mark) -> Iterator[Node]:
 def _images(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, name), row in reading.scan(rows.IMAGES):
         node = Node(Kind.IMAGE, namespace, name)
-        mark.collectable.append(node)
+        mark.note(node, _of_image(node, row))
         mark.note_labels(node, dict(row.labels))
         if not mark.expires(expiries.of(row.labels)):
             yield node
@@ -162,7 +179,7 @@ def _images(reading: Reading, mark: Mark) -> Iterator[Node]:
 def _ingests(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, ref), row in reading.scan(rows.INGESTS):
         node = Node(Kind.INGEST, namespace, ref)
-        mark.collectable.append(node)
+        mark.note(node, _of_ingest(node, row))
         if row.expires_at and not mark.expires(row.expires_at):
             yield node
 
@@ -170,7 +187,7 @@ def _ingests(reading: Reading, mark: Mark) -> Iterator[Node]:
 def _contents(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, digest), row in reading.scan(rows.BLOBS):
         node = Node(Kind.CONTENT, namespace, digest)
-        mark.collectable.append(node)
+        mark.note(node, references.forward(namespace, row.labels))
         mark.note_labels(node, dict(row.labels))
         for parent in references.backward(namespace, row.labels):
             mark.keep_if_kept(parent, node)
@@ -185,7 +202,7 @@ def _containers(reading: Reading, mark: Mark) -> Iterator[Node]:
 def _snapshots(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, snapshotter, key), row in reading.scan(rows.SNAPSHOTS):
         node = nodes.snapshot(namespace, snapshotter, key)
-        mark.collectable.append(node)
+        mark.note(node, _of_snapshot(node, row))
         mark.note_labels(node, dict(row.labels))
         for parent in references.backward(namespace, row.labels):
             mark.keep_if_kept(parent, node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 
 from moorage_api.messages import events as messages
 from moorage_api.messages import images as image_messages
@@ -14,13 +14,13 @@ from moorage_sdk.content import Info
 from moorage_sdk.images import Image
 
 
-def sweep(change: Change, mark: Mark, touched: Iterable[Node]) -> list[Node]:
+def sweep(change: Change, mark: Mark, touched: Set[Node]) -> list[Node]:
     """Extend the mark by what was touched since it was made, remove the rest, and return what was removed."""
-    mark.extend(change, _with_conditions(change, touched))
+    mark.extend(change, _with_conditions(change, touched), touched)
     return [node for node in mark.garbage if _remove(change, node)]
 
 
-def _with_conditions(change: Change, touched: Iterable[Node]) -> list[Node]:
+def _with_conditions(change: Change, touched: Set[Node]) -> list[Node]:
     # The mark does not know conditional references that are newer than itself, so their targets stay this time.
     kept = list(touched)
     for node in touched:
