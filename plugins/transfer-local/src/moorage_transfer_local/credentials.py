@@ -186,7 +186,7 @@ class Authorizer:
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             raise errors.Unauthenticated(f'token server "{redacted(realm)}": answered without a token')
         lifetime = answer.get("expires_in")
-        usable = isinstance(lifetime, int | float) and 0 < lifetime < 1e9
+        usable = isinstance(lifetime, int | float) and not isinstance(lifetime, bool) and 0 < lifetime < 1e9
         # A tenth early, so that a token does not expire on its way.
         return Token(f"Bearer {value}", self._clock() + (lifetime if usable else DEFAULT_LIFETIME) * 0.9)
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from moorage_sdk import errors
+from moorage_sdk.durations import Duration
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +21,6 @@ MAX_SIZE = 1 << 20
 
 KNOWN_CAPABILITIES = ("pull", "resolve", "push", "referrers")
 _KEYS = {"capabilities", "ca", "client", "skip_verify", "header", "override_path", "dial_timeout"}
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,10 @@ class _Table:
         value = self.values.get(key, "")
         if value == "":
             return default
-        parts = re.findall(r"([0-9]+(?:\.[0-9]*)?)(ns|us|µs|ms|s|m|h)", value) if isinstance(value, str) else []
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            raise self.fault(key, 'expected a duration such as "10s"')
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        try:
+            return Duration.parse(value) if isinstance(value, str) else Duration.parse("")
+        except ValueError as error:
+            raise self.fault(key, 'expected a duration such as "10s"') from error
 
 
 def _certificates(directory: Path) -> Entry:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from moorage_sdk import errors, platforms
 from moorage_sdk.differs import DIFFER, Differ
+from moorage_sdk.durations import Duration
 from moorage_sdk.metadata import METADATA
 from moorage_sdk.slots import InitContext, Plugin
 from moorage_sdk.snapshots import SNAPSHOTTER
@@ -17,6 +18,7 @@ from moorage_transfer_local.transports import Timeouts
 
 DEFAULT_SNAPSHOTTER = "overlayfs"
 DEFAULT_DIFFER = "walking"
+FIVE_MINUTES = Duration(300)
 """``defaults/defaults_unix.go`` and ``defaults/defaults_differ_unix.go`` in containerd v2.3."""
 
 
@@ -43,8 +45,8 @@ class Config:
     """The first entry for this machine names the default snapshotter."""
     config_path: str = ""
     """Directories of registry configurations (``certs.d``), joined by colons."""
-    progress_timeout: float = 300.0
-    """Seconds without progress after which a download is given up and resumed."""
+    progress_timeout: Duration = FIVE_MINUTES
+    """Time without progress after which a download is given up and resumed."""
     token_realms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By registry: further ``host[:port]`` of token servers that may be sent its passwords."""
 

@@ -139,6 +139,7 @@ class Transport:
         self.timeouts = timeouts
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._waiting: dict[HTTPConnection, float] = {}
+        self._late: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._aborted = False
         self._pool = _pools(self, security)
@@ -179,9 +180,10 @@ class Transport:
         """
         now = time.monotonic()
         with self._lock:
-            late = [conn.sock for conn, since in self._waiting.items() if now - since > self.timeouts.progress]
+            late = [conn for conn, since in self._waiting.items() if now - since > self.timeouts.progress]
+            self._late.update(late)
         for connection in late:
-            _shut(connection)
+            _shut(connection.sock)
 
     def close(self) -> None:
         self._pool.clear()
@@ -204,6 +206,10 @@ class Transport:
         finally:
             with self._lock:
                 del self._waiting[connection]
+                late, aborted = connection in self._late, self._aborted
+        # To http.client a connection that we shut looks like the end of the head.
+        if late or aborted:
+            raise TimeoutError("no answer in time")
 
 
 def elsewhere(security: Security) -> Security:

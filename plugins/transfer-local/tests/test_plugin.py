@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moorage_sdk import config, errors
+from moorage_sdk.durations import Duration
+from moorage_sdk.transfers import TRANSFER
+from moorage_testkit.fakes.contexts import Context
+from moorage_testkit.fakes.differs import TarDiffer
+from moorage_testkit.fakes.metadata import MemoryMetadata
+from moorage_transfer_local.plugin import Config, UnpackConfig, default_snapshotter, differs_for, plugin
+from moorage_transfer_local.pulls import LocalTransfer
+
+
+def test_it_is_containerds_plugin() -> None:
+    assert (plugin.slot, plugin.uri) == (TRANSFER, "io.containerd.transfer.v1.local")
+
+
+def test_it_is_made_of_metadata_and_differs(tmp_path: Path) -> None:
+    plugins = {"metadata": {"lmdb": MemoryMetadata()}, "differ": {"walking": TarDiffer()}}
+    assert isinstance(plugin.make(Context(tmp_path, plugins=plugins), Config()), LocalTransfer)
+
+
+def test_containerds_settings_are_understood() -> None:
+    table = {
+        "max_concurrent_downloads": 7,
+        "config_path": "/etc/containerd/certs.d",
+        "unpack_config": [{"platform": "linux/amd64", "snapshotter": "native"}],
+        "progress_timeout": "10s",
+        "token_realms": {"a.io": ["b.io"]},
+    }
+    decoded = config.decode(Config, table)
+    assert decoded.faults == decoded.unknown == ()
+    assert decoded.value is not None
+    assert decoded.value.unpack_config == (UnpackConfig("linux/amd64", "native"),)
+    assert decoded.value.progress_timeout == Duration(10)
+    assert decoded.value.token_realms == {"a.io": ("b.io",)}
+
+
+def test_the_first_entry_for_this_machine_names_the_snapshotter() -> None:
+    assert default_snapshotter(()) == "overlayfs"
+    assert default_snapshotter((UnpackConfig("windows/amd64", "w"), UnpackConfig("", "native"))) == "native"
+
+
+def test_differs_are_tried_walking_first() -> None:
+    differs = {"erofs": TarDiffer(), "walking": TarDiffer(), "zz": TarDiffer()}
+    assert differs_for("overlayfs", (), differs) == [differs["walking"], differs["erofs"], differs["zz"]]
+    chosen = (UnpackConfig("", "erofs", "erofs"), UnpackConfig("", "native", "gone"))
+    assert differs_for("erofs", chosen, differs) == [differs["erofs"]]
+    with pytest.raises(errors.FailedPrecondition, match='differ "gone"'):
+        differs_for("native", chosen, differs)
