@@ -7,12 +7,12 @@ through views, which are removed again and held by a lease in between.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_client.clients import Client, connect
-from moorage_sdk import errors
+from moorage_sdk import content
 from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Info, Kind
 from moorage_sdk.tasks import Status
@@ -92,7 +92,6 @@ async def ask(address: str, root: Path) -> Claims:
     for namespace in sorted(await namespaces(address)):
         async with connect(address, namespace) as client:
             await _content(client, claims)
-            await _images(client, claims)
             await _tasks(client, claims)
             async with client.leased() as leased:
                 for snapshotter in snapshotters:
@@ -101,24 +100,27 @@ async def ask(address: str, root: Path) -> Claims:
 
 
 async def _content(client: Client, claims: Claims) -> None:
-    found = [info async for info in client.contents.walk()]
-    digests = {info.digest for info in found}
-    for info in found:
-        claims.blobs[info.digest] = info.size
-        for label, digest in info.labels.items():
-            if label.startswith(_OWN) and digest not in digests:
-                claims.broken.append(f'content "{info.digest}" in "{client.namespace}": {label} {digest}: not found')
+    infos = {info.digest: info async for info in client.contents.walk()}
+    claims.blobs |= {info.digest: info.size for info in infos.values()}
     claims.refs |= {f"{client.namespace}/{status.ref}" for status in await client.contents.statuses()}
-
-
-async def _images(client: Client, claims: Claims) -> None:
     for image in await client.images.list():
-        try:
-            await client.contents.info(image.target.digest)
-        except errors.NotFound:
-            claims.broken.append(
-                f'image "{image.name}" in "{client.namespace}": target {image.target.digest}: not found'
-            )
+        subject = f'image "{image.name}" in "{client.namespace}"'
+        claims.broken += [f"{subject}: {missing}: not found" for missing in _missing(image.target.digest, infos)]
+
+
+def _missing(target: str, infos: Mapping[str, content.Info]) -> Iterator[str]:
+    """What an image lacks: its target, or blobs of a manifest that it has. A half pulled one is no image yet."""
+    if target not in infos:
+        yield f"target {target}"
+    pending, seen = [target], {target}
+    while pending:
+        info = infos.get(pending.pop())
+        for label, digest in info.labels.items() if info else ():
+            if label.startswith(_OWN) and digest not in infos:
+                yield f"{label} {digest}"
+            if label.startswith(_REFERENCES) and digest not in seen:
+                seen.add(digest)
+                pending.append(digest)
 
 
 async def _tasks(client: Client, claims: Claims) -> None:
