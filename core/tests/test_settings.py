@@ -3,8 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_
+from hypothesis import strategies as st
 
-from moorage_core import programs, settings
+from moorage_core import programs, settings, writers
 from moorage_core.documents import Fault
 from moorage_core.settings import ConfigurationError, Request, Settings, is_empty
 from moorage_sdk.durations import Duration
@@ -109,7 +112,10 @@ def test_faults_of_meaning(site: Any, write: Write) -> None:
         f"{path}:2:1: state: must differ from root",
         f"{path}:3:1: oom_score: must be within -1000 and 1000",
     ]
-    assert faults(site, write(config='root = ""')) == [f"{path}:1:1: root: must not be empty"]
+    assert faults(site, write(config='root = ""')) == [f"{path}:1:1: root: must be a path"]
+
+    path = write(config='state = "/a"\ntemp = "/t\\u0000"')
+    assert faults(site, path) == [f"{path}:2:1: temp: must be a path"]
 
 
 def test_unknown_keys_are_warnings_unless_owned_or_empty(site: Any, write: Write) -> None:
@@ -170,3 +176,30 @@ def test_timeouts_are_durations_and_paths_become_absolute(
     loaded = load(site, write(config='temp = "t"\n[timeouts]\n"io.x" = "2s"'), {"root": "r", "state": "s"})
     assert loaded.top.timeouts == {"io.x": Duration(2)}
     assert (loaded.root, loaded.state, loaded.top.temp) == (tmp_path / "r", tmp_path / "s", str(tmp_path / "t"))
+
+
+KEYS = ["version", "root", "state", "imports", "disabled_plugins", "plugins", "debug", "level", "timeouts", "io.x", "x"]
+scalars = st.integers(-1, 5) | st.booleans() | st.sampled_from(["", "a", "io.x", "1s", "*", "\0"]) | st.just(1.5)
+trees = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+)
+
+
+@settings_(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), trees, max_size=6), min_size=1, max_size=3))
+def test_any_files_are_taken_or_refused_but_never_crash(site: Any, write: Write, tables: list[dict[str, Any]]) -> None:
+    names = [f"drop{index}" for index in range(len(tables) - 1)]
+    tables[0] = {"imports": [f"{name}.toml" for name in names]} | tables[0]
+    texts = [writers.dumps(table) for table in reversed(tables)]
+    loaded = load(site, write(**dict(zip([*names, "config"], texts, strict=True))))
+    for fault in loaded.faults:
+        assert fault.origin is not None and fault.message
+
+
+@settings_(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=60) | st.text(alphabet="[]{}=.,\"'\\\n# ab1", max_size=40).map(str.encode))
+def test_any_bytes_are_taken_or_refused_but_never_crash(site: Any, tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "any.toml"
+    path.write_bytes(data)
+    for fault in load(site, str(path)).faults:
+        assert str(fault).startswith(str(path))

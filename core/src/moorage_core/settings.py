@@ -197,9 +197,10 @@ def _meaning(top: Top, merged: Merged) -> list[Fault]:
             elif key == "required_plugins" and uri in top.disabled_plugins:
                 message = f'{key}[{index}]: plugin "{uri}": disabled by disabled_plugins'
                 faults.append(Fault(merged.origin((key, index)), message))
-    for key in ("root", "state"):
-        if not getattr(top, key):
-            faults.append(Fault(merged.origin((key,)), f"{key}: must not be empty"))
+    for key in ("root", "state", "temp"):
+        path = getattr(top, key)
+        if "\0" in path or (not path and key != "temp"):
+            faults.append(Fault(merged.origin((key,)), f"{key}: must be a path"))
     if top.root and Path(top.root).absolute() == Path(top.state).absolute():
         faults.append(Fault(merged.origin(("state",)), "state: must differ from root"))
     if top.oom_score not in OOM_SCORES:
