@@ -89,18 +89,18 @@ class Forwarding(Service):
         return ({FORWARDING: ttrpc.bind(methods.service(FORWARDING).methods, {"Forward": self.forward})},)
 
     async def forward(self, request: ttrpc_events.ForwardRequest, call: ttrpc.Call) -> Empty:
-        if not call.value(NUMBER) or self._is_new(request):
+        event = hashlib.sha256(request.SerializeToString(deterministic=True)).digest() if call.value(NUMBER) else b""
+        if event not in self._recent:
             self._exchange.forward(from_message(request.envelope))
+        if event:
+            self._remember(event)
         return Empty()
 
-    def _is_new(self, request: ttrpc_events.ForwardRequest) -> bool:
-        event = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
-        if event in self._recent:
-            return False
+    def _remember(self, event: bytes) -> None:
+        """Only once it was taken: an event that was refused may come again."""
         self._recent[event] = None
         if len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
-        return True
 
 
 def _matcher(wanted: Sequence[str]) -> Callable[[Envelope], bool]:

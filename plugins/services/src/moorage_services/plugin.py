@@ -84,7 +84,8 @@ def make_images(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_introspection(ctx: InitContext, config: NoConfig) -> Service:
-    informers = dict.fromkeys((TASK_MANAGER,), next(iter(ctx.all(TASKS).values()), None))
+    managers = tuple(ctx.all(TASKS).values())
+    informers = {TASK_MANAGER: managers[0]} if managers else {}
     return GrpcService(IntrospectionService(ctx.root / "uuid", ctx.statuses, informers, STORAGE))
 
 
