@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -174,3 +177,73 @@ def test_close_commits_what_is_queued_and_refuses_more(tmp_path: Path) -> None:
     assert all(future.done() and future.exception() is None for future in futures)
     with pytest.raises(errors.Unavailable, match="closed"):
         store.write(put(b"late"))
+
+
+SCRIPT = """
+import sys
+from moorage_kv import Store
+from moorage_sdk import errors
+store = Store.open(sys.argv[1], tables=("rows",), map_size=8 << 20)
+for number in range(8):
+    try:
+        store.write(lambda txn: txn.table("rows").put(b"%d" % number, b"x" * 9000))
+        print("kept", number, flush=True)
+    except errors.Unavailable as error:
+        print("refused", number, flush=True)
+with store.read() as txn:
+    print("readable", len(txn.table("rows")), store.state.value, flush=True)
+store.close()
+"""
+
+
+def under_strace(path: Path, inject: str) -> list[list[str]]:
+    """Run the script with a fault injected into its system calls; the words of each line it printed.
+
+    Without --seccomp-bpf: with it, strace 6.1 ignores injected signals but the first.
+    """
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={inject.partition(':')[0]}"]
+    command += ["-e", f"inject={inject}", sys.executable, "-c", SCRIPT, str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return [line.split() for line in run.stdout.splitlines()]
+
+
+@pytest.fixture
+def strace() -> None:
+    probe = [shutil.which("strace") or "false", "-f", "-qq", "-o", "/dev/null", "true"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("strace is missing or not allowed to trace")
+
+
+@pytest.mark.usefixtures("strace")
+def test_one_failed_fdatasync_refuses_all_later_writes(tmp_path: Path) -> None:
+    lines = under_strace(tmp_path, "fdatasync:error=EIO:when=4")
+    verdicts = [line[0] for line in lines[:8]]
+    first = verdicts.index("refused")
+    assert verdicts == ["kept"] * first + ["refused"] * (8 - first)
+    assert lines[8] == ["readable", str(first), "failed"]
+    store = open_store(tmp_path)
+    with store.read() as txn:
+        assert len(txn.table("rows")) == first
+    store.write(put(b"again"))
+    store.close()
+
+
+@pytest.mark.usefixtures("strace")
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+def test_killed_at_any_durable_call_what_was_acknowledged_is_there(tmp_path: Path, call: str) -> None:
+    died_with = []
+    for number in range(1, 100, 2):
+        path = tmp_path / str(number)
+        lines = under_strace(path, f"{call}:signal=KILL:when={number}")
+        kept = [int(line[1]) for line in lines if line[0] == "kept"]
+        store = open_store(path)
+        with store.read() as txn:
+            rows = [int(key) for key in txn.table("rows").scan_keys()]
+        store.close()
+        assert rows[: len(kept)] == kept
+        assert len(rows) <= len(kept) + 1
+        if lines and lines[-1][0] == "readable":
+            break
+        died_with.append(len(kept))
+    assert len(died_with) >= 4
+    assert max(died_with) >= 6
