@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_ttrpc import clients, frames, methods, servers
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_ttrpc import frames
 from moorage_ttrpc.connections import Connection

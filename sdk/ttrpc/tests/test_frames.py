@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from moorage_sdk import errors
 from moorage_ttrpc import frames
 

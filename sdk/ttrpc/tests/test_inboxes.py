@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_ttrpc.connections import Connection
 from moorage_ttrpc.inboxes import HIGH_WATER, Inbox

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_ttrpc import methods, peers
 

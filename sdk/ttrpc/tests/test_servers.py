@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_ttrpc import clients, methods, servers
 
@@ -36,6 +37,25 @@ def test_the_socket_is_private_and_goes_with_the_server(tmp_path: Path) -> None:
         await server.close()
         assert not (tmp_path / "s").exists()
         await asyncio.wait_for(client.connection.closed.wait(), 5)
+
+    asyncio.run(main())
+
+
+def test_metadata_of_a_socket_stands_behind_the_callers_own(tmp_path: Path) -> None:
+    async def tell(request: bytes, call: methods.Call) -> bytes:
+        return call.value("k").encode()
+
+    async def main() -> None:
+        server = serving(Tell=tell)
+        await server.serve(tmp_path / "plain")
+        await server.serve(tmp_path / "named", metadata=(("k", "socket"),))
+        plain, named = await clients.connect(tmp_path / "plain"), await clients.connect(tmp_path / "named")
+        assert await plain.call("s", "Tell", b"") == b""
+        assert await named.call("s", "Tell", b"") == b"socket"
+        assert await named.call("s", "Tell", b"", metadata=[("k", "own")]) == b"own"
+        await plain.close()
+        await named.close()
+        await server.close()
 
     asyncio.run(main())
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from moorage_sdk import errors
 from moorage_ttrpc import clients, frames, messages, methods, servers
 

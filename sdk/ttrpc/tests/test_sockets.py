@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from moorage_sdk import errors
 from moorage_ttrpc import sockets
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import gc
+import hashlib
 import logging
 import os
 import signal
@@ -19,19 +20,20 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage_runtime_runc import adoptions
+from moorage_runtime_runc import adoptions, shims
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.journals import Journal
 from moorage_runtime_runc.ooms import Watcher
 from moorage_runtime_runc.publishers import Publisher
 from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.records import Index
-from moorage_runtime_runc.services import TaskService
+from moorage_runtime_runc.services import NAMESPACE, TaskService
 from moorage_runtime_runc.spawns import Spawner
 from moorage_runtime_runc.tasks import Tasks
-from moorage_sdk import errors
+from moorage_sdk import errors, namespaces
 from moorage_sys import processes
 from moorage_ttrpc import servers, sockets
+from moorage_ttrpc.methods import Call, Method
 
 log = logging.getLogger("moorage.monitor")
 
@@ -48,7 +50,8 @@ class Arguments:
     """``address`` is the daemon's gRPC socket; ``events`` is where it takes events, by default ``<address>.ttrpc``.
 
     ``linger`` is how many seconds a monitor without containers stays once its daemon is gone, or, with ``leave``, in
-    any case: a foreign containerd starts a new one when it needs one.
+    any case: a foreign containerd starts a new one when it needs one. ``announce`` closes the standard output as soon
+    as the socket is served.
     """
 
     state: Path
@@ -57,6 +60,7 @@ class Arguments:
     linger: float = LINGER
     leave: bool = False
     relay: bool = False
+    announce: bool = False
     events: Path | None = None
 
 
@@ -66,7 +70,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     flags: set[str] = set()
     words = iter(argv)
     for word in words:
-        if word in ("--leave", "--relay"):
+        if word in ("--leave", "--relay", "--announce"):
             flags.add(word)
         elif word in ("--state", "--socket", "--address", "--events", "--linger") and (value := next(words, "")):
             values[word] = value
@@ -84,6 +88,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         float(values.get("--linger", LINGER)),
         "--leave" in flags,
         "--relay" in flags,
+        "--announce" in flags,
         sockets.path_of(events) if events else None,
     )
 
@@ -103,7 +108,10 @@ class Monitor:
         host = Host(self._reaper, self._spawner, arguments.state, arguments.relay)
         self._tasks = Tasks(host, self._publisher, self._index, self._ooms)
         self._stop = asyncio.Event()
-        self._server = servers.Server(TaskService(self._tasks, self._asked_to_leave).services())
+        self._namespaces: dict[str, Path] = {}
+        own = {"Listen": Method(bytes, self._listen, bytes)}
+        services = TaskService(self._tasks, self._asked_to_leave).services()
+        self._server = servers.Server({**services, shims.MONITOR: own})
 
     async def run(self) -> None:
         """Serve until told to stop, or until nobody needs the monitor any more."""
@@ -117,6 +125,8 @@ class Monitor:
         async with self._publishing():
             await self._server.serve(self._arguments.socket)
             log.info("serving %d containers", len(self._tasks))
+            if self._arguments.announce:
+                os.dup2(2, 1)
             await self._until_useless()
             await self._server.close()
             await self._publisher.flush(_FLUSH)
@@ -148,6 +158,16 @@ class Monitor:
 
     def _daemon_lives(self) -> bool:
         return self._arguments.address is not None and sockets.alive(self._arguments.address)
+
+    async def _listen(self, request: bytes, call: Call) -> bytes:
+        """The socket for one namespace, whose name is the request: not every containerd tells it in its calls."""
+        namespace = namespaces.required(request.decode("utf-8", "replace"))
+        self._tasks.touch()
+        if namespace not in self._namespaces:
+            path = self._arguments.state / f"{hashlib.sha256(request).hexdigest()[:16]}.sock"
+            self._namespaces[namespace] = path
+            await self._server.serve(path, metadata=((NAMESPACE, namespace),))
+        return os.fsencode(self._namespaces[namespace])
 
     def _asked_to_leave(self, now: bool) -> None:
         # A plain Shutdown follows every Delete; only who starts monitors says "now".

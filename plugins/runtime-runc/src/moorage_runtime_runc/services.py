@@ -161,6 +161,7 @@ class TaskService:
         return shim_v3.StatsResponse(stats=typeurls.pack(stats.collect(container.cgroup)))
 
     async def _connect(self, request: shim_v3.ConnectRequest, call: Call) -> Message:
+        self._tasks.touch()
         try:
             pid = self._tasks.get(call.value(NAMESPACE), request.id).init.pid
         except errors.NotFound:

@@ -6,30 +6,22 @@ import asyncio
 import hashlib
 import logging
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage_api.messages import shim_v3
-from moorage_runtime_runc import records, runtimes
+from moorage_runtime_runc import records, removals
 from moorage_runtime_runc.monitors import LOCKED
-from moorage_runtime_runc.services import NAMESPACE, VERSIONS
 from moorage_runtime_runc.spawns import environment
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint, Runtime
-from moorage_sys import mounts
-from moorage_ttrpc import clients, sockets
+from moorage_ttrpc import sockets
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from google.protobuf.message import Message
-
     from moorage_sdk.tasks import Bundle
 
 log = logging.getLogger(__name__)
@@ -37,7 +29,6 @@ log = logging.getLogger(__name__)
 NAMES = ("io.containerd.runc.v2", "io.containerd.moorage.v2")
 
 _SHORT_FOLDER = Path("/run/moorage")
-_CALL = 10.0
 _MAX_LOG = 4 << 20
 
 
@@ -87,7 +78,8 @@ class MonitorRuntime(Runtime):
             return None
         await self._ensure()  # a new one takes over what an old one left
         try:
-            await self._call(bundle, "State", shim_v3.StateRequest(id=bundle.id))
+            state = shim_v3.StateRequest(id=bundle.id)
+            await asyncio.to_thread(removals.ask, self._place.socket, bundle, "State", state)
         except errors.NotFound:
             return None
         return self._endpoint()
@@ -95,27 +87,11 @@ class MonitorRuntime(Runtime):
     async def cleanup(self, bundle: Bundle) -> None:
         try:
             await self._ensure()
-            await self._remove(bundle)
+            await asyncio.to_thread(removals.through_monitor, self._place.socket, bundle)
         except errors.Error as error:
             if not isinstance(error, errors.NotFound):
                 log.warning("task %s/%s: removed without the monitor: %s", bundle.namespace, bundle.id, error)
-            await asyncio.to_thread(_remove_by_hand, bundle)
-
-    async def _remove(self, bundle: Bundle) -> None:
-        """Raises errors.NotFound for a task that the monitor does not know."""
-        kill = shim_v3.KillRequest(id=bundle.id, signal=signal.SIGKILL, all=True)
-        try:
-            await self._call(bundle, "Kill", kill)
-            await self._call(bundle, "Wait", shim_v3.WaitRequest(id=bundle.id))
-        except (errors.NotFound, errors.FailedPrecondition):
-            log.info("task %s/%s: had ended", bundle.namespace, bundle.id)
-        await self._call(bundle, "Delete", shim_v3.DeleteRequest(id=bundle.id))
-
-    async def _call(self, bundle: Bundle, method: str, request: Message) -> bytes:
-        metadata = [(NAMESPACE, bundle.namespace)]
-        async with _connection(self._place.socket) as client:
-            payload = request.SerializeToString()
-            return await client.call(VERSIONS[-1], method, payload, metadata=metadata, timeout=_CALL)
+            await asyncio.to_thread(removals.by_hand, bundle)
 
     def _endpoint(self) -> Endpoint:
         return Endpoint(str(self._place.socket), 3, shared=True)
@@ -174,31 +150,3 @@ class MonitorRuntime(Runtime):
 
     def _hint(self) -> str:
         return f"see {self._log()}"
-
-
-@asynccontextmanager
-async def _connection(path: Path) -> AsyncIterator[clients.Client]:
-    client = await clients.connect(path)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-def _remove_by_hand(bundle: Bundle) -> None:
-    """What ``containerd-shim-runc-v2 delete`` does. Raises nothing: there is nobody left who could do more."""
-    path = Path(bundle.path)
-    try:
-        settings = records.read(path).settings
-    except errors.Error:
-        settings = runtimes.Settings()
-    root = Path(settings.root or runtimes.DEFAULT_ROOT, bundle.namespace)
-    command = [settings.binary, "--root", str(root), "delete", "--force", bundle.id]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        if done.returncode:
-            log.info("%s: %s", " ".join(command), done.stderr.strip())
-        mounts.unmount_recursive(path / "rootfs")
-        (path / records.FILE).unlink(missing_ok=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        log.warning("bundle %s: not cleaned up: %s", path, error)

@@ -34,6 +34,10 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._containers) + len(self._creating)
 
+    def touch(self) -> None:
+        """Somebody is about to need us: count the time without containers from now."""
+        self.empty_since = time.monotonic()
+
     def get(self, namespace: str, id: str) -> Container:
         """Raises errors.NotFound, errors.FailedPrecondition without a namespace."""
         namespaces.required(namespace)
@@ -62,7 +66,7 @@ class Tasks:
             raise
         finally:
             self._creating.discard(key)
-            self.empty_since = time.monotonic()
+            self.touch()
         return container
 
     async def start(self, container: Container, exec_id: str) -> int:
@@ -84,7 +88,7 @@ class Tasks:
         self._ooms.remove(container)
         self._containers.pop((container.namespace, container.id), None)
         self._forget_files(container.namespace, container.id, container.bundle)
-        self.empty_since = time.monotonic()
+        self.touch()
         return process
 
     def make(self, namespace: str, creation: Creation, settings: Settings) -> Container:

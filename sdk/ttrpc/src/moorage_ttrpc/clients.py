@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 from moorage_sdk import errors
-
 from moorage_ttrpc import frames, messages, statuses
 from moorage_ttrpc.connections import Connection
 from moorage_ttrpc.inboxes import Inbox

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable
 
 from moorage_sdk import errors
-
 from moorage_ttrpc import frames
 
 

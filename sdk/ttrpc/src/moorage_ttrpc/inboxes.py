@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from moorage_sdk import errors
-
 from moorage_ttrpc.connections import Connection
 
 HIGH_WATER = 64

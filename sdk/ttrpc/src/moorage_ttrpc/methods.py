@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from moorage_sdk import errors
-
 from moorage_ttrpc.peers import Peer
 
 Metadata = tuple[tuple[str, str], ...]

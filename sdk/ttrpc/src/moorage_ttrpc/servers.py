@@ -6,11 +6,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from moorage_ttrpc import peers, sockets
 from moorage_ttrpc.connections import Connection
-from moorage_ttrpc.methods import Services
+from moorage_ttrpc.methods import Metadata, Services
 from moorage_ttrpc.sessions import Session
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,20 @@ class Server:
         """How many connections are open."""
         return len(self._sessions)
 
-    async def serve(self, path: Path, mode: int = 0o600) -> None:
-        """Listen at ``path``; connections are served as long as the loop runs. Raises as ``sockets.listen``."""
+    async def serve(self, path: Path, mode: int = 0o600, metadata: Metadata = ()) -> None:
+        """Listen at ``path``; connections are served as long as the loop runs. Raises as ``sockets.listen``.
+
+        ``metadata`` stands behind what a caller on this socket sends of its own.
+        """
         listener = sockets.listen(path, mode)
         self._files.append((path, sockets.identity(path)))
-        await self.serve_socket(listener)
+        await self.serve_socket(listener, metadata)
 
-    async def serve_socket(self, listener: socket.socket) -> None:
+    async def serve_socket(self, listener: socket.socket, metadata: Metadata = ()) -> None:
         """Serve a socket that listens already, such as an inherited one. The server closes it."""
         loop = asyncio.get_running_loop()
-        self._listeners.append(await loop.create_unix_server(self._accept, sock=listener))
+        accept = partial(self._accept, metadata)
+        self._listeners.append(await loop.create_unix_server(accept, sock=listener))
 
     async def shutdown(self, grace: float = 10.0) -> None:
         """Take no more connections, let running calls end for ``grace`` seconds, then close."""
@@ -65,8 +70,8 @@ class Server:
         self._files.clear()
         self._listeners.clear()
 
-    def _accept(self) -> Connection:
-        session = Session(self._services, self._admit, self._sessions.discard)
+    def _accept(self, metadata: Metadata) -> Connection:
+        session = Session(self._services, self._admit, self._sessions.discard, metadata)
         self._sessions.add(session)
         return session.connection
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from moorage_sdk import errors
-
 from moorage_ttrpc import frames, messages, peers, statuses
 from moorage_ttrpc.connections import Connection
 from moorage_ttrpc.inboxes import Inbox
-from moorage_ttrpc.methods import Call, Method, Services
+from moorage_ttrpc.methods import Call, Metadata, Method, Services
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +34,17 @@ class Session:
     """Answers every frame of a peer, also the wrong ones; only the end of the connection ends it."""
 
     def __init__(
-        self, services: Services, admit: Callable[[peers.Peer], bool], lost: Callable[[Session], None]
+        self,
+        services: Services,
+        admit: Callable[[peers.Peer], bool],
+        lost: Callable[[Session], None],
+        metadata: Metadata = (),
     ) -> None:
         self.connection = _Admitted(self)
         self._services = services
         self._admit = admit
         self._on_lost = lost
+        self._metadata = metadata
         self._peer = peers.Peer(0, -1, -1)
         self._streams: dict[int, Stream] = {}
         self._last = 0
@@ -139,7 +143,7 @@ class Session:
     async def _respond(self, number: int, stream: Stream, request: messages.Request) -> messages.Response | None:
         """The final response; None if the stream has ended with its last data."""
         timeout = request.timeout_nano / 1e9 if request.timeout_nano else None
-        call = Call(request.service, request.method, self._peer, request.metadata, timeout)
+        call = Call(request.service, request.method, self._peer, request.metadata + self._metadata, timeout)
         try:
             async with asyncio.timeout(timeout):
                 return await self._invoke(number, stream, call)

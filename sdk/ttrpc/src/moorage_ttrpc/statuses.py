@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 
 from moorage_sdk import errors
-
 from moorage_ttrpc.messages import Status
 
 OK = 0
