@@ -10,8 +10,10 @@ import pytest
 from moorage_api import methods
 from moorage_sdk import errors
 from moorage_sdk.collectors import Collector
-from moorage_sdk.metadata import Collection
+from moorage_sdk.images import Image
+from moorage_sdk.metadata import Collection, View
 from moorage_sdk.slots import NoConfig, Plugin
+from moorage_sdk.transfers import Pull, Report, Transfer
 from moorage_services import plugin
 from moorage_services.plugin import DiffConfig
 from moorage_testkit.fakes.contexts import Context
@@ -26,6 +28,11 @@ class Never(Collector):
         return Future()
 
 
+class Idle(Transfer):
+    def pull(self, view: View, pull: Pull, report: Report) -> Image:
+        raise errors.Unavailable("idle")
+
+
 def context(folder: Path, **changes: Any) -> Context:
     plugins: dict[str, Any] = {
         "metadata": {"lmdb": MemoryMetadata()},
@@ -33,6 +40,7 @@ def context(folder: Path, **changes: Any) -> Context:
         "events": {"exchange": MemoryExchange()},
         "tasks": {"shim": MemoryTasks()},
         "differ": {"walking": TarDiffer()},
+        "transfer": {"local": Idle()},
     }
     return Context(folder, "io.containerd.grpc.v1.test", {**plugins, **changes})
 
@@ -48,7 +56,9 @@ PLUGINS = {
     "leases": plugin.leases,
     "namespaces": plugin.namespaces,
     "snapshots": plugin.snapshots,
+    "streaming": plugin.streaming,
     "tasks": plugin.tasks,
+    "transfer": plugin.transfer,
     "version": plugin.version,
 }
 

@@ -25,7 +25,7 @@ class Tracker:
         self._report = report
         self._clock = clock
         self._parents: dict[str, tuple[str, ...]] = {}
-        self._last: dict[str, float] = {}
+        self._last: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def say(self, event: str) -> None:
@@ -69,9 +69,9 @@ class Tracker:
     def _often(self, event: str, descriptor: Descriptor, offset: int) -> None:
         now = self._clock()
         with self._lock:
-            if now - self._last.get(descriptor.digest, float("-inf")) < INTERVAL:
+            if now - self._last.get((event, descriptor.digest), float("-inf")) < INTERVAL:
                 return
-            self._last[descriptor.digest] = now
+            self._last[event, descriptor.digest] = now
         self._line(event, descriptor, offset)
 
     def _line(self, event: str, descriptor: Descriptor, offset: int) -> None:

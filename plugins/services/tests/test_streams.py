@@ -1,0 +1,203 @@
+"""Named streams: on a real server, and as threads of the daemon use them."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.empty_pb2 import Empty
+
+from moorage_api.calling import Stream as Wire
+from moorage_api.calling import Stub
+from moorage_api.convert import typeurls
+from moorage_api.messages import streaming, transfer_types
+from moorage_sdk import errors
+from moorage_sdk.metadata import Change
+from moorage_services.calls import GrpcService
+from moorage_services.streams import MAX_QUEUED, Stream, Streams, StreamService
+from moorage_testkit.fakes.metadata import MemoryMetadata
+
+NAME = StreamService.name
+
+
+class Watched(MemoryMetadata):
+    """Lets a test say that something was deleted."""
+
+    def watch(self, changed: Callable[[Change], None]) -> None:
+        self.changed = changed
+
+
+@asynccontextmanager
+async def served(folder: Path, streams: Streams, metadata: MemoryMetadata) -> AsyncIterator[Stub]:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(tuple(GrpcService(StreamService(streams, metadata)).handlers()))
+    server.add_insecure_port(f"unix:{folder}/s")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"unix:{folder}/s") as channel:
+            yield Stub(channel, NAME)
+    finally:
+        await server.stop(None)
+
+
+def headers(namespace: str = "ns", **more: str) -> tuple[tuple[str, str], ...]:
+    values: Mapping[str, str] = {"containerd-namespace": namespace, **{f"containerd-{k}": v for k, v in more.items()}}
+    return tuple(values.items())
+
+
+async def opened(wire: Wire, name: str = "one") -> None:
+    await wire.send(typeurls.pack(streaming.StreamInit(id=name)))
+    answer = await wire.receive()
+    assert answer is not None
+    assert typeurls.holds(answer, Empty)
+
+
+def run(folder: Path, work: Callable[[Stub, Streams, Watched], Awaitable[None]]) -> None:
+    async def main() -> None:
+        streams, metadata = Streams(), Watched()
+        async with served(folder, streams, metadata) as stub:
+            await asyncio.wait_for(work(stub, streams, metadata), 20)
+
+    asyncio.run(main())
+
+
+async def until(met: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if met():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("not met in time")
+
+
+def known(streams: Streams, namespace: str, name: str) -> bool:
+    try:
+        streams.get(namespace, name)
+    except errors.NotFound:
+        return False
+    return True
+
+
+def test_messages_go_both_ways_and_closing_ends_the_call(tmp_path: Path) -> None:
+    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
+        async with stub.open("Stream", metadata=headers()) as wire:
+            await opened(wire)
+            stream = streams.get("ns", "one")
+            for n in range(100):
+                stream.send(transfer_types.Progress(progress=n))
+            stream.close()
+            seen = []
+            while (message := await wire.receive()) is not None:
+                seen.append(typeurls.unpack(message))
+            assert [message.progress for message in seen] == list(range(100))  # type: ignore[attr-defined]
+        assert not known(streams, "ns", "one")
+
+    run(tmp_path, work)
+
+
+def test_what_the_client_sends_is_received_by_a_thread(tmp_path: Path) -> None:
+    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
+        async with stub.open("Stream", metadata=headers()) as wire:
+            await opened(wire)
+            stream = streams.get("ns", "one")
+            await wire.send(typeurls.pack(transfer_types.AuthResponse(secret="s")))
+            await wire.done_sending()
+            first = await asyncio.to_thread(stream.receive)
+            assert typeurls.holds(first, transfer_types.AuthResponse)
+            for _ in range(2):
+                with pytest.raises(errors.Unavailable, match="ended by the client"):
+                    await asyncio.to_thread(stream.receive)
+            assert known(streams, "ns", "one")  # the daemon may still have something to say
+
+    run(tmp_path, work)
+
+
+def test_names_are_unique_in_a_namespace_and_free_again_afterwards(tmp_path: Path) -> None:
+    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
+        async with stub.open("Stream", metadata=headers()) as first:
+            await opened(first)
+            async with stub.open("Stream", metadata=headers("other")) as elsewhere:
+                await opened(elsewhere)
+            async with stub.open("Stream", metadata=headers()) as second:
+                await second.send(typeurls.pack(streaming.StreamInit(id="one")))
+                with pytest.raises(errors.AlreadyExists):
+                    await second.receive()
+            assert known(streams, "ns", "one")
+        await until(lambda: not known(streams, "ns", "one"))
+        async with stub.open("Stream", metadata=headers()) as third:
+            await opened(third)
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        typeurls.pack(streaming.StreamInit()),
+        typeurls.pack(Empty()),
+        Packed(type_url="containerd.services.streaming.v1.StreamInit", value=b"\xff"),
+        None,
+    ],
+)
+def test_a_stream_without_a_name_is_refused(tmp_path: Path, first: Packed | None) -> None:
+    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
+        async with stub.open("Stream", metadata=headers()) as wire:
+            if first is not None:
+                await wire.send(first)
+            else:
+                await wire.done_sending()
+            with pytest.raises(errors.InvalidArgument):
+                await wire.receive()
+
+    run(tmp_path, work)
+
+
+def test_a_stream_ends_with_its_lease_and_no_other(tmp_path: Path) -> None:
+    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
+        leases = metadata.view("ns").leases
+        leases.create("gone")
+        leases.create("kept")
+        async with (
+            stub.open("Stream", metadata=headers(lease="gone")) as first,
+            stub.open("Stream", metadata=headers(lease="kept")) as second,
+            stub.open("Stream", metadata=headers()) as third,
+        ):
+            await opened(first, "first")
+            await opened(second, "second")
+            await opened(third, "third")
+            leases.delete("gone")
+            threading.Thread(target=metadata.changed, args=(Change.DELETION,)).start()
+            assert await first.receive() is None
+            assert known(streams, "ns", "second")
+            assert known(streams, "ns", "third")
+
+    run(tmp_path, work)
+
+
+def test_a_reader_that_does_not_read_is_bounded() -> None:
+    async def main() -> None:
+        stream = Stream(asyncio.get_running_loop())
+        for _ in range(MAX_QUEUED):
+            stream.send(Empty())
+        with pytest.raises(errors.ResourceExhausted):
+            stream.send(Empty())
+
+    asyncio.run(main())
+
+
+def test_a_closed_stream_takes_nothing_and_waiting_can_be_given_up() -> None:
+    async def main() -> Stream:
+        return Stream(asyncio.get_running_loop())
+
+    stream = asyncio.run(main())
+    with pytest.raises(errors.Cancelled):
+        stream.receive(lambda: True)
+    stream.close()
+    stream.close()
+    with pytest.raises(errors.Unavailable):
+        stream.send(Empty())
+    with pytest.raises(errors.Unavailable):
+        stream.receive()
