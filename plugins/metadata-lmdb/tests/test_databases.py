@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from moorage_metadata_lmdb import rows
+from moorage_metadata_lmdb.rows import Promotion
 from moorage_sdk import digests, errors
 from moorage_sdk.descriptors import OCI_MANIFEST, Descriptor
 from moorage_sdk.images import Image
@@ -39,6 +41,31 @@ def test_a_snapshotter_that_comes_late_is_found(rig: Any) -> None:
     rig.view().snapshotter("late").prepare("k")
     assert "snapshot late orphan" in rig.database.collect().removed
     assert list(rig.database.snapshotters) == ["late", "memory"]
+
+
+def test_a_snapshotter_that_fails_concerns_its_users_only(rig: Any) -> None:
+    """One whose commit must be settled after a crash, and that cannot be reached."""
+    broken = type(rig.layers)()
+    rig.snapshotters["broken"] = broken
+    rig.database._ledger.change(
+        lambda change: change.put(rows.PROMOTIONS, ("ns", "broken", "k"), Promotion("k", "n", "ns/1/n"))
+    )
+
+    def unreachable(key: str) -> Info:
+        raise errors.Unavailable("socket is gone")
+
+    broken.stat = unreachable
+    rig.reopen()
+    rig.layer("base")
+    for _ in range(2):
+        with pytest.raises(errors.Unavailable, match="socket is gone"):
+            rig.view().snapshotter("broken")
+    assert rig.database.collect().failures == ("broken: socket is gone",)
+    assert rig.layers.infos == {}
+    del broken.stat
+    rig.view().snapshotter("broken").prepare("k")
+    with rig.database._ledger.read() as reading:
+        assert not reading.any(rows.PROMOTIONS)
 
 
 def test_a_collection_removes_rows_and_bytes(rig: Any) -> None:

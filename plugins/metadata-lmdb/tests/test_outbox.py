@@ -46,7 +46,7 @@ def test_a_change_that_fails_has_no_event(rig: Any) -> None:
 
 def test_what_a_crash_kept_from_being_published_comes_after_the_start(rig: Any) -> None:
     outbox = Outbox(rig.exchange)
-    outbox._publish = lambda number, envelope: None  # type: ignore[method-assign]  # dies between commit and publishing
+    outbox._publish = outbox.trim = lambda *args: None  # type: ignore[method-assign]  # dies between commit and publishing
     rig.database._ledger._outbox = outbox
     rig.database.namespaces.create(Namespace("a"))
     rig.database.namespaces.create(Namespace("b"))
@@ -55,6 +55,13 @@ def test_what_a_crash_kept_from_being_published_comes_after_the_start(rig: Any) 
     assert [each.namespace for each in rig.exchange.envelopes] == ["a", "b"]
     rig.database.namespaces.create(Namespace("c"))
     assert rows_left(rig) == 1
+
+
+def test_what_was_published_is_not_repeated_after_an_orderly_stop(rig: Any) -> None:
+    rig.database.namespaces.create(Namespace("a"))
+    rig.reopen()
+    assert [each.namespace for each in rig.exchange.envelopes] == ["a"]
+    assert rows_left(rig) == 0
 
 
 def test_an_exchange_that_refuses_does_not_stop_the_rest(rig: Any, caplog: pytest.LogCaptureFixture) -> None:

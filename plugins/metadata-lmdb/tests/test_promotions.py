@@ -50,8 +50,8 @@ def test_a_crash_before_the_backend_commits_undoes_it(rig: Any) -> None:
     rig.view().leases.create("l")
     rig.view().snapshotter("memory").prepare("active")
     die(rig, "before_commit")
-    assert left(rig) == 0
     view = rig.view().snapshotter("memory")
+    assert left(rig) == 0
     assert view.stat("active").kind is Kind.ACTIVE
     with pytest.raises(errors.NotFound):
         view.stat("layer")
@@ -63,8 +63,8 @@ def test_a_crash_after_the_backend_committed_finishes_it(rig: Any) -> None:
     rig.layer("base")
     rig.view(lease="l").snapshotter("memory").prepare("active", "base")
     die(rig, "after_commit")
-    assert left(rig) == 0
     view = rig.view().snapshotter("memory")
+    assert left(rig) == 0
     layer = view.stat("layer")
     assert (layer.kind, layer.parent, layer.labels) == (Kind.COMMITTED, "base", {"k": "v"})
     with pytest.raises(errors.NotFound):

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import stat
@@ -204,6 +205,24 @@ def test_a_full_disk_refuses_writes_and_recovers(tmp_path: Path) -> None:
             assert list(txn.table("rows").scan_keys()) == [b"kept", b"small"]
     finally:
         store.close()
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")
+def test_a_reserve_lets_deletions_go_on_without_a_free_byte(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(tmp_path)], check=True)
+    try:
+        store = open_store(tmp_path / "store", reserve=4 << 20)
+        store.write(lambda txn: [txn.table("rows").put(b"%d" % n, b"x" * 1000) for n in range(500)] and None)
+        with contextlib.suppress(OSError):
+            (tmp_path / "ballast").write_bytes(bytes(16 << 20))
+        assert os.statvfs(tmp_path).f_bavail == 0
+        for number in range(500):
+            assert store.write(lambda txn, number=number: txn.table("rows").delete(b"%d" % number))
+        store.write(lambda txn: txn.table("rows").put(b"new", b"v"))
+        store.close()
+    finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 

@@ -17,6 +17,7 @@ from moorage_metadata_lmdb.leases import LeaseStore
 from moorage_metadata_lmdb.ledgers import Ledger
 from moorage_metadata_lmdb.namespaces import NamespaceStore
 from moorage_metadata_lmdb.nodes import Node
+from moorage_metadata_lmdb.reservations import Reservations
 from moorage_metadata_lmdb.snapshots import SnapshotView
 from moorage_sdk import errors, metadata, namespaces
 from moorage_sdk.content import ContentStore
@@ -53,11 +54,11 @@ class Database(metadata.Metadata):
         self._snapshotters = snapshotters
         self._reason = reason
         self._layers: dict[str, Layers] = {}
-        self._lock = threading.Lock()
+        self._settling = Reservations()
         self._collecting = threading.Lock()
-        self._ledger.soil("content")
-        for name in snapshotters:
-            self.layers(name)
+        # Whatever died with an earlier process may have left something.
+        for name in ("content", *snapshotters):
+            self._ledger.soil(name)
 
     @property
     def namespaces(self) -> NamespaceStore:
@@ -98,14 +99,19 @@ class Database(metadata.Metadata):
         """
         if not name:
             raise errors.InvalidArgument("snapshotter argument missing: invalid argument")
-        with self._lock:
-            if (backend := self._snapshotters.get(name)) is None:
-                raise errors.InvalidArgument(_not_loaded(name, self._reason(name)))
-            if (layers := self._layers.get(name)) is None or layers.backend is not backend:
-                layers = self._layers[name] = Layers(name, backend)
+        if (backend := self._snapshotters.get(name)) is None:
+            raise errors.InvalidArgument(_not_loaded(name, self._reason(name)))
+        layers = self._layers.get(name)
+        if layers is not None and layers.backend is backend:
+            return layers
+        # At first use and not at the start, one name at a time: a snapshotter that fails or hangs concerns its users.
+        with self._settling.waiting(name):
+            layers = self._layers.get(name)
+            if layers is None or layers.backend is not backend:
+                layers = Layers(name, backend)
                 promotions.settle(self._ledger, layers)
-                # Whatever died with an earlier process may have left something.
                 self._ledger.soil(name)
+                self._layers[name] = layers
             return layers
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from moorage_kv import Store, WriteTxn
+from moorage_kv import State, Store, WriteTxn
 from moorage_metadata_lmdb.changes import Change, Reading
 from moorage_metadata_lmdb.nodes import Kind, Node
 from moorage_metadata_lmdb.outbox import Outbox
@@ -109,6 +109,9 @@ class Ledger:
         return stats.used, stats.map_size
 
     def close(self) -> None:
+        """Commit what is queued and release the store."""
+        if self._store.state is State.OPEN:
+            self._store.write(self._outbox.trim)
         self._store.close()
 
     def _touch(self, node: Node) -> None:

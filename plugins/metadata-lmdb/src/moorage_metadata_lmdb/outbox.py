@@ -3,7 +3,7 @@
 A row per event is written in the change's own transaction. After the commit the event goes to the exchange, on the
 writer's thread, which keeps the order. Published rows are removed by the next transaction that has events, so they cost
 no commit of their own. After a crash all rows that are left are published: an event may come twice, with the timestamp
-of the first time, but none is lost.
+of the first time, but none is lost. A store that is closed in order keeps none.
 """
 
 from __future__ import annotations
@@ -40,15 +40,20 @@ class Outbox:
         """Write the rows of ``events`` and have them published after the commit."""
         if not events:
             return
+        self.trim(txn)
+        table = txn.table(tables.OUTBOX)
+        for event in events:
+            number, envelope = txn.next("event"), self._envelope(event)
+            table.put(number.to_bytes(8, "big"), _encode(envelope))
+            txn.after_commit(partial(self._publish, number, envelope))
+
+    def trim(self, txn: WriteTxn) -> None:
+        """Remove the rows of published events."""
         table = txn.table(tables.OUTBOX)
         for name in table.scan_keys():
             if int.from_bytes(name, "big") > self._published:
                 break
             table.delete(name)
-        for event in events:
-            number, envelope = txn.next("event"), self._envelope(event)
-            table.put(number.to_bytes(8, "big"), _encode(envelope))
-            txn.after_commit(partial(self._publish, number, envelope))
 
     def _envelope(self, event: Event) -> Envelope:
         # Never backwards within one process, whatever the wall clock does.

@@ -29,22 +29,24 @@ class Config:
 
 def make(ctx: InitContext, config: Config) -> Metadata:
     """Open the store in the plugin's root directory."""
+    content, exchange = ctx.one(CONTENT), ctx.one(EXCHANGE)
     store = Store.open(ctx.root, tables=TABLES, schema=SCHEMA, durable=not config.no_sync, reserve=RESERVE)
-    ctx.on_close(store.close)
     ctx.export("policy", config.content_sharing_policy)
 
     def reason(name: str) -> str:
         uri = f"{SNAPSHOTTER.type}.{name}"
         return next((status.reason for status in ctx.statuses() if status.uri == uri), "")
 
-    return Database(
+    database = Database(
         store,
-        ctx.one(CONTENT),
+        content,
         ctx.all(SNAPSHOTTER),
-        ctx.one(EXCHANGE),
+        exchange,
         shared=config.content_sharing_policy == "shared",
         reason=reason,
     )
+    ctx.on_close(database.close)
+    return database
 
 
 plugin = Plugin(METADATA, "lmdb", make, Config, requires=(CONTENT, SNAPSHOTTER, EXCHANGE))
