@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import threading
-import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -119,11 +118,3 @@ class Registry:
                 if match := _STARTED.search(line):
                     self.address = match[1]
                     self._listening.set()
-
-
-def wait_until(met: object, seconds: float = 10.0) -> None:
-    """Poll until ``met()`` is true. Raises AssertionError after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (callable(met) and met()):
-        assert time.monotonic() < deadline, "not met in time"
-        time.sleep(0.01)
