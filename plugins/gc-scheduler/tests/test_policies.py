@@ -117,7 +117,13 @@ def test_after_a_failure_it_is_tried_again_but_not_at_once() -> None:
     policy = after_first()
     policy.begun()
     policy.failed(20.0)
-    assert policy.due == pytest.approx(21.0 + INTERVAL)
+    assert policy.due == pytest.approx(22.0 + INTERVAL)
     policy.changed(deletion=False, now=20.1)
-    assert policy.due == pytest.approx(21.0 + INTERVAL)
-    assert policy.wants(21.0 + INTERVAL)
+    assert policy.due == pytest.approx(22.0 + INTERVAL)
+    assert policy.wants(22.0 + INTERVAL)
+    for _ in range(20):
+        policy.begun()
+        policy.failed(30.0)
+    assert policy.due == pytest.approx(330.0 + INTERVAL)
+    policy.request(31.0)
+    assert policy.due == 31.0

@@ -1,10 +1,12 @@
 from typing import Any
 
+import pytest
+
 from moorage_metadata_lmdb import ledgers, rows
 from moorage_metadata_lmdb.changes import Change
 from moorage_metadata_lmdb.nodes import Kind, Node
 from moorage_metadata_lmdb.rows import Ingest
-from moorage_sdk import metadata
+from moorage_sdk import errors, metadata
 from moorage_sdk.content import Info
 
 
@@ -44,6 +46,18 @@ def test_watchers_hear_what_a_change_was(rig: Any) -> None:
 
     ledger.change(quiet)
     assert heard == [metadata.Change.MUTATION, metadata.Change.DELETION]
+
+
+def test_a_full_store_is_a_reason_to_collect(rig: Any) -> None:
+    ledger, heard = rig.database._ledger, []
+    ledger.watch(heard.append)
+
+    def fill(change: Change) -> None:
+        raise errors.ResourceExhausted("map full")
+
+    with pytest.raises(errors.ResourceExhausted):
+        ledger.change(fill)
+    assert heard == [metadata.Change.DELETION]
 
 
 def test_touched_objects_are_remembered_only_while_somebody_wants_them(rig: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from moorage_metadata_lmdb.plugin import Config, plugin
 from moorage_sdk import config, errors
 from moorage_sdk.content import CONTENT
+from moorage_sdk.durations import Duration
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.metadata import METADATA
 from moorage_sdk.slots import Status
@@ -37,6 +38,7 @@ def test_the_database_opens_closes_and_opens_again(rig: Any, tmp_path: Path, pol
         if round_ == 0:
             database.view("ns").leases.create("l")
         assert [lease.id for lease in database.view("ns").leases.list()] == ["l"]
+        assert (tmp_path / "own" / "backups").is_dir()
         for close in reversed(closers):
             close()
 
@@ -47,11 +49,22 @@ def test_the_reason_of_an_absent_snapshotter_is_told(rig: Any, tmp_path: Path) -
         database.view("ns").snapshotter("zfs")
     with pytest.raises(errors.InvalidArgument, match=r"^snapshotter not loaded: aufs: invalid argument"):
         database.view("ns").snapshotter("aufs")
+    for close in reversed(closers):
+        close()
+
+
+def test_backups_can_be_turned_off(rig: Any, tmp_path: Path) -> None:
+    _, closers, _ = make(rig, tmp_path / "own", Config(backup_interval=Duration(0)))
+    assert not (tmp_path / "own" / "backups").exists()
     closers[0]()
 
 
 def test_keys_and_defaults_are_containerds() -> None:
     assert plugin.slot is METADATA
     assert plugin.uri == "io.containerd.metadata.v1.lmdb"
-    assert config.defaults(Config) == {"content_sharing_policy": "shared", "no_sync": False}
+    assert config.defaults(Config) == {
+        "content_sharing_policy": "shared",
+        "no_sync": False,
+        "backup_interval": "10m0s",
+    }
     assert "expected one of" in str(config.decode(Config, {"content_sharing_policy": "x"}).faults[0])

@@ -73,6 +73,21 @@ def test_a_crash_after_the_backend_committed_finishes_it(rig: Any) -> None:
     assert rig.exchange.topics[-1] == "/snapshot/commit"
 
 
+def test_a_commit_whose_parent_went_is_forgotten(rig: Any) -> None:
+    rig.layer("base")
+    rig.view().leases.create("l")
+    rig.view(lease="l").snapshotter("memory").prepare("active", "base")
+    die(rig, "after_commit")
+    rig.database._ledger.change(lambda change: change.delete(rows.SNAPSHOTS, "default", "memory", "base"))
+    view = rig.view().snapshotter("memory")
+    assert left(rig) == 0
+    with pytest.raises(errors.NotFound):
+        view.stat("layer")
+    rig.view().leases.delete("l")
+    rig.database.collect()
+    assert rig.layers.infos == {}
+
+
 def test_a_backend_that_refuses_changes_nothing(rig: Any) -> None:
     view = rig.view().snapshotter("memory")
     view.view("look")

@@ -13,6 +13,9 @@ MINIMUM_COST = 0.005
 
 MAXIMUM_SHARE = 0.5
 
+LONGEST_PAUSE = 300.0
+"""Seconds between attempts once collections failed again and again."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -35,6 +38,7 @@ class Policy:
         self._interval = 1.0
         self._total = 0.0
         self._runs = 0
+        self._failures = 0
         self._deletions = 0
         self._mutations = 0
         self._requested = False
@@ -80,6 +84,7 @@ class Policy:
 
     def done(self, now: float, cost: float, next_expiry: float | None) -> None:
         """A collection ended at ``now`` and cost so many seconds; ``next_expiry`` is when something will expire."""
+        self._failures = 0
         self._total += cost
         self._runs += 1
         if self._share > 0:
@@ -93,9 +98,10 @@ class Policy:
             self._due = min(self._due, now + self._delay)
 
     def failed(self, now: float) -> None:
-        """A collection failed; try again after an interval."""
+        """A collection failed; try again after an interval, and later each time."""
         self._owed = True
-        self._due = now + self._interval + 1.0
+        self._failures += 1
+        self._due = now + self._interval + min(2.0**self._failures, LONGEST_PAUSE)
         self._last = now
 
     def _mutated(self) -> bool:

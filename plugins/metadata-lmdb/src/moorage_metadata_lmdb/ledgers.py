@@ -48,7 +48,12 @@ class Ledger:
 
     def change(self, fn: Callable[[Change], T]) -> T:
         """Run ``fn`` in a write transaction and return after its commit."""
-        return self._store.write(lambda txn: self._run(Change(txn, self._touch), fn))
+        try:
+            return self._store.write(lambda txn: self._run(Change(txn, self._touch), fn))
+        except errors.ResourceExhausted:
+            # What is full may have garbage in it.
+            self._announce(metadata.Change.DELETION)
+            raise
 
     def rows(self, table: Table[R], *parts: str) -> Iterator[tuple[Parts, R]]:
         """Rows below ``parts``, page by page; what changes meanwhile may be seen or not."""
@@ -103,11 +108,6 @@ class Ledger:
             dirty, self._dirty = self._dirty, set()
         return dirty
 
-    def stats(self) -> tuple[int, int]:
-        """Bytes used and the limit of the store."""
-        stats = self._store.stats()
-        return stats.used, stats.map_size
-
     def close(self) -> None:
         """Commit what is queued and release the store."""
         if self._store.state is State.OPEN:
@@ -130,8 +130,12 @@ class Ledger:
                 self.soil("content")
             elif node.kind is Kind.SNAPSHOT:
                 self.soil(node.key.partition("/")[0])
-        for changed in self._watchers if change.announced else ():
-            changed(metadata.Change.DELETION if change.deleted else metadata.Change.MUTATION)
+        if change.announced:
+            self._announce(metadata.Change.DELETION if change.deleted else metadata.Change.MUTATION)
+
+    def _announce(self, what: metadata.Change) -> None:
+        for changed in self._watchers:
+            changed(what)
 
 
 def exists(kind: str, name: str) -> errors.AlreadyExists:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moorage_kv import Store
+from moorage_metadata_lmdb.backups import Backups
 from moorage_metadata_lmdb.databases import SCHEMA, TABLES, Database
 from moorage_sdk.content import CONTENT
+from moorage_sdk.durations import Duration
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.metadata import METADATA, Metadata
 from moorage_sdk.slots import InitContext, Plugin
@@ -16,15 +18,21 @@ from moorage_sdk.snapshots import SNAPSHOTTER
 RESERVE = 16 << 20
 """Bytes kept free in the store's file, so that images and containers can be deleted on a full disk."""
 
+BACKUPS = "backups"
+KEPT = 3
+TEN_MINUTES = Duration(600)
+
 
 @dataclass(frozen=True)
 class Config:
-    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt`` (``plugins/metadata/plugin.go``)."""
+    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt``, and one of ours."""
 
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     """Whether a namespace gets a blob that another one has by naming its digest, or must send the bytes."""
     no_sync: bool = False
     """Let a crash of the machine undo the last changes, for speed. A crash of the daemon still loses nothing."""
+    backup_interval: Duration = TEN_MINUTES
+    """How often the store is copied to the folder ``backups`` beside it, if it changed; 0 for never. Three are kept."""
 
 
 def make(ctx: InitContext, config: Config) -> Metadata:
@@ -46,6 +54,8 @@ def make(ctx: InitContext, config: Config) -> Metadata:
         reason=reason,
     )
     ctx.on_close(database.close)
+    if config.backup_interval > 0:
+        ctx.on_close(Backups(store, ctx.root / BACKUPS, float(config.backup_interval), KEPT).stop)
     return database
 
 

@@ -45,10 +45,10 @@ def settle(ledger: Ledger, layers: Layers) -> None:
     for (namespace, name, key), promotion in left:
         try:
             layers.backend.stat(promotion.backend)
-        except errors.NotFound:
-            ledger.change(partial(_drop, (namespace, name), key))
-        else:
             ledger.change(partial(_settle, (namespace, name), promotion))
+        except errors.NotFound:
+            # The backend did not commit, or the parent went. What the backend may have is garbage.
+            ledger.change(partial(_drop, (namespace, name), key))
 
 
 def _plan(
