@@ -139,7 +139,8 @@ def working_dir(path: str) -> str:
     Raises errors.InvalidArgument for one in ``/proc/self/fd`` and the like, which would be the runtime's descriptors
     (CVE-2024-21626).
     """
-    normal = posixpath.normpath(posixpath.join("/", path))
+    # normpath keeps two leading slashes, as POSIX lets it.
+    normal = "/" + posixpath.normpath(posixpath.join("/", path)).lstrip("/")
     parts = normal.split("/")
     if len(parts) > 3 and parts[1] == "proc" and "fd" in parts[3:]:
         raise errors.InvalidArgument(f'working directory "{path}": not allowed: invalid argument')

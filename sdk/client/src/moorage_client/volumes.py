@@ -37,7 +37,8 @@ def parse(text: str) -> Volume:
     target, _, options = rest.partition(":")
     if not colon or not source or not target:
         raise errors.InvalidArgument(f'volume "{text}": must be source:target[:options]: invalid argument')
-    if not posixpath.isabs(target) or posixpath.normpath(target) == "/":
+    place = "/" + posixpath.normpath(target).lstrip("/")  # normpath keeps two leading slashes, as POSIX lets it
+    if not posixpath.isabs(target) or place == "/":
         raise errors.InvalidArgument(f'volume "{text}": target must be an absolute path, not /: invalid argument')
     if not source.startswith(("/", ".")):
         raise errors.InvalidArgument(
@@ -47,7 +48,7 @@ def parse(text: str) -> Volume:
     found = Path(source).absolute()
     if not found.exists():
         raise errors.NotFound(f'volume source "{found}": not found')
-    return Volume(str(found), posixpath.normpath(target), _options(options, text))
+    return Volume(str(found), place, _options(options, text))
 
 
 def _options(text: str, volume: str) -> tuple[str, ...]:

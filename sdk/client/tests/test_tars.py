@@ -1,0 +1,100 @@
+import io
+import tarfile
+
+import pytest
+
+from moorage_client import tars
+from moorage_sdk import errors
+
+
+def pack(format: int, members: dict[str, bytes], links: dict[str, str] | None = None) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=format) as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        for name, target in (links or {}).items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+    buffer.seek(0)
+    return buffer
+
+
+FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format(format: int) -> None:
+    long = "d" * 90 + "/" + "n" * 90
+    members = {"small": b"1", long: b"2" * 1000, "empty": b""}
+    read = {entry.name: b"".join(entry.pieces()) for entry in tars.entries(pack(format, members))}
+    assert read == members
+
+
+@pytest.mark.parametrize("format", FORMATS[1:])
+def test_long_names_and_links_of_any_alphabet(format: int) -> None:
+    name, target = "ä" * 120, "t" * 150
+    entries = list(tars.entries(pack(format, {name: b"x"}, {"link": target})))
+    assert [(entry.name, entry.kind, entry.target) for entry in entries] == [
+        (name, tars.REGULAR, ""),
+        ("link", tars.SYMLINK, target),
+    ]
+
+
+def test_what_is_not_read_is_skipped() -> None:
+    stream = pack(tarfile.PAX_FORMAT, {"a": b"x" * 5000, "b": b"y" * 700})
+    sizes = []
+    for entry in tars.entries(stream):
+        next(entry.pieces())
+        sizes.append(entry.size)
+    assert sizes == [5000, 700]
+
+
+def test_the_end_mark_may_be_missing() -> None:
+    data = pack(tarfile.PAX_FORMAT, {"a": b"x" * 512}).getvalue()[:1024]
+    assert [entry.name for entry in tars.entries(io.BytesIO(data))] == ["a"]
+
+
+@pytest.mark.parametrize("size", [100, 511, 513, 1000])
+def test_a_cut_archive(size: int) -> None:
+    data = pack(tarfile.PAX_FORMAT, {"a": b"x" * 600}).getvalue()[:size]
+    with pytest.raises(errors.DataLoss):
+        list(tars.entries(io.BytesIO(data)))
+
+
+def test_no_tar() -> None:
+    with pytest.raises(errors.InvalidArgument):
+        list(tars.entries(io.BytesIO(b"PK\3\4" + b"z" * 2000)))
+
+
+def header(kind: bytes, size: bytes) -> bytes:
+    block = bytearray(512)
+    block[0:1], block[124:136], block[156:157] = b"h", size.rjust(12, b"0"), kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def test_sec_67_a_huge_extended_header_is_refused_unread() -> None:
+    stream = io.BytesIO(header(b"x", b"77777777777") + b"\0" * 1024)
+    with pytest.raises(errors.InvalidArgument, match="extended header"):
+        list(tars.entries(stream))
+    assert stream.tell() == 512
+
+
+@pytest.mark.parametrize("body", [b"no digits path=x\n", b"99999 path=x\n", b"0 path=x\n"])
+def test_malformed_extended_headers(body: bytes) -> None:
+    data = header(b"x", b"%o" % len(body)) + body.ljust(512, b"\0") + header(b"0", b"0") + b"\0" * 1024
+    with pytest.raises(errors.InvalidArgument):
+        list(tars.entries(io.BytesIO(data)))
+
+
+def test_sizes_beyond_eight_gigabytes_are_base_256() -> None:
+    block = bytearray(header(b"0", b"0"))
+    block[124:136] = b"\x80" + (9 << 30).to_bytes(11, "big")
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    entry = next(tars.entries(io.BytesIO(bytes(block) + b"x" * 512)))
+    assert entry.size == 9 << 30

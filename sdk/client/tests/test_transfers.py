@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+
+from moorage_api.convert import typeurls
+from moorage_api.messages import transfer, transfer_types
+from moorage_client import streams, transfers
+from moorage_client.clients import Client
+from moorage_sdk import errors
+from moorage_sdk.platforms import Platform
+from moorage_sdk.transfers import Credentials, Progress, Pull, Registry, Unpack
+
+HERE = Platform("linux", "amd64")
+
+
+class Daemon:
+    """Transfer and Streaming: what ``script`` does with the streams it is given."""
+
+    def __init__(self, script: Callable[[Daemon, transfer.TransferRequest], Any]) -> None:
+        self.script = script
+        self.sending: dict[str, asyncio.Queue[Any]] = {}
+        self.received: dict[str, asyncio.Queue[Any]] = {}
+
+    def handlers(self) -> dict[str, dict[str, Any]]:
+        return {streams.SERVICE: {"Stream": self._stream}, transfers.SERVICE: {"Transfer": self._transfer}}
+
+    async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        iterator = aiter(requests)
+        id = typeurls.unpack(await anext(iterator)).id  # type: ignore[attr-defined]
+        self.sending[id], self.received[id] = asyncio.Queue(), asyncio.Queue()
+        yield typeurls.pack(Empty())
+
+        async def receive() -> None:
+            async for request in iterator:
+                await self.received[id].put(typeurls.unpack(request))
+
+        receiving = asyncio.create_task(receive())
+        try:
+            while (message := await self.sending[id].get()) is not None:
+                yield typeurls.pack(message)
+        finally:
+            receiving.cancel()
+
+    async def _transfer(self, request: transfer.TransferRequest, context: Any) -> Empty:
+        await self.script(self, request)
+        return Empty()
+
+
+def pull(talk: Any, daemon: Daemon, wanted: Pull, report: Any = None) -> None:
+    async def work(client: Client) -> None:
+        await client.transfers.pull(wanted, report)
+
+    talk(daemon.handlers(), work)
+
+
+def test_what_is_asked_for(talk: Any) -> None:
+    seen: list[Any] = []
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        seen.extend([typeurls.unpack(request.source), typeurls.unpack(request.destination), request.options])
+
+    registry = Registry("/certs.d", "http", {"X-A": "b"})
+    pull(talk, Daemon(script), Pull("r/x:1", "n", (HERE,), [Unpack(HERE, "native")], {"l": "1"}, registry))
+    source, destination, options = seen
+    assert (source.reference, source.resolver.host_dir, source.resolver.default_scheme) == ("r/x:1", "/certs.d", "http")
+    assert dict(source.resolver.headers) == {"X-A": "b"}
+    assert source.resolver.auth_stream == ""
+    assert destination.name == "n"
+    assert dict(destination.labels) == {"l": "1"}
+    assert destination.platforms[0].architecture == "amd64"
+    assert destination.unpacks[0].snapshotter == "native"
+    assert options.progress_stream == ""
+
+
+def test_the_reference_is_the_name_unless_there_is_one(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        assert typeurls.unpack(request.destination).name == "r/x:1"  # type: ignore[attr-defined]
+
+    pull(talk, Daemon(script), Pull("r/x:1"))
+
+
+def test_all_progress_is_reported_though_the_answer_overtakes_it(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        queue = daemon.sending[request.options.progress_stream]
+        for number in range(50):
+            await queue.put(
+                transfer_types.Progress(event="downloading", name="l", parents=["p"], progress=number, total=49)
+            )
+        await queue.put(None)
+
+    reports: list[Progress] = []
+    pull(talk, Daemon(script), Pull("r/x:1"), reports.append)
+    assert [report.progress for report in reports] == list(range(50))
+    assert reports[0] == Progress("downloading", "l", ("p",), 0, 49)
+
+
+def test_a_daemon_that_leaves_the_progress_open(talk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfers, "_LAST_LINES", 0.05)
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        await daemon.sending[request.options.progress_stream].put(transfer_types.Progress(event="saved"))
+
+    reports: list[Progress] = []
+    pull(talk, Daemon(script), Pull("r/x:1"), reports.append)
+    assert [report.event for report in reports] == ["saved"]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected"),
+    [
+        (Credentials("u", "p"), (transfer_types.CREDENTIALS, "u", "p")),
+        (Credentials(header="Bearer x"), (transfer_types.HEADER, "", "Bearer x")),
+        (Credentials(secret="t"), (transfer_types.REFRESH, "", "t")),
+        (None, (transfer_types.NONE, "", "")),
+    ],
+)
+def test_credentials(talk: Any, credentials: Credentials | None, expected: tuple[int, str, str]) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def authority(host: str, reference: str, realm: str) -> Credentials | None:
+        asked.append((host, reference, realm))
+        return credentials
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        id = typeurls.unpack(request.source).resolver.auth_stream  # type: ignore[attr-defined]
+        challenge = ['Bearer realm="https://a/token",service="s"']
+        await daemon.sending[id].put(transfer_types.AuthRequest(host="h", reference="r", wwwauthenticate=challenge))
+        answer = await daemon.received[id].get()
+        assert (answer.authType, answer.username, answer.secret) == expected
+
+    pull(talk, Daemon(script), Pull("r/x:1", registry=Registry(authority=authority)))
+    assert asked == [("h", "r", "https://a/token")]
+
+
+def test_a_failure_is_the_transfers_own(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        raise errors.NotFound('image "r/x:1": not found')
+
+    with pytest.raises(errors.NotFound, match="r/x:1"):
+        pull(talk, Daemon(script), Pull("r/x:1"), lambda progress: None)
+
+
+@pytest.mark.parametrize("report", [None, lambda progress: None])
+def test_a_daemon_without_the_service(talk: Any, report: Any) -> None:
+    async def work(client: Client) -> None:
+        await client.transfers.pull(Pull("r/x:1"), report)
+
+    with pytest.raises(errors.Unimplemented, match="not offered") as caught:
+        talk({}, work)
+    assert "containerd 1.7" in caught.value.hint
+
+
+def test_another_unimplemented_is_passed_on(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        raise errors.Unimplemented("pair of source and destination: not implemented")
+
+    with pytest.raises(errors.Unimplemented, match="pair of source"):
+        pull(talk, Daemon(script), Pull("r/x:1"))
