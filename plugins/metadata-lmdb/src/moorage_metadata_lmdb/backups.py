@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Backups:
-    """Keeps the newest ``keep`` copies of ``store`` in ``folder``; one is made each ``interval`` seconds after a change."""
+    """Keeps the newest ``keep`` copies of ``store`` in ``folder``. ``interval`` is in seconds."""
 
     def __init__(self, store: Store, folder: Path, interval: float, keep: int) -> None:
         self._store = store
