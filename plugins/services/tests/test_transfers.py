@@ -172,6 +172,7 @@ def test_credentials_are_asked_for_on_the_stream(
         running = asyncio.create_task(service.transfer(request(auth="a"), call()))
         question: Any = typeurls.unpack(await anext(stream.outgoing()))
         assert (question.host, question.reference) == ("a.io", REFERENCE)
+        assert list(question.wwwauthenticate) == ['Bearer realm="realm"']
         answer = transfer_types.AuthResponse(authType=transfer_types.CREDENTIALS, username="u", secret="s")
         stream.received(typeurls.pack(answer))
         await running

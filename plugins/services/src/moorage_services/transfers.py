@@ -99,7 +99,9 @@ class Asking:
 
     def __call__(self, host: str, reference: str, realm: str) -> Credentials | None:
         with self._turn:
-            self._stream.send(transfer_types.AuthRequest(host=host, reference=reference))
+            challenges = [f'Bearer realm="{realm}"'] if realm else []
+            question = transfer_types.AuthRequest(host=host, reference=reference, wwwauthenticate=challenges)
+            self._stream.send(question)
             answer = self._stream.receive(self._cancelled)
         if not typeurls.holds(answer, transfer_types.AuthResponse):
             raise errors.InvalidArgument(
