@@ -61,6 +61,7 @@ class Node:
         self.numbers: list[int] = []
         self.envelopes: list[Any] = []
         self.arguments: list[str] = []
+        self.prefix: list[str] = []
         self._client: clients.Client | None = None
         self._server: servers.Server | None = None
         self._connecting = asyncio.Lock()
@@ -106,7 +107,7 @@ class Node:
         command = [sys.executable, "-I", "-m", "moorage_runtime_runc.monitor", "--state", str(self.folder / "state")]
         command += ["--socket", str(self.socket), "--address", str(self.address), *self.arguments]
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        command = ["prlimit", f"--nofile={self.original_limit}:{hard}", *command]
+        command = [*self.prefix, "prlimit", f"--nofile={self.original_limit}:{hard}", *command]
         with open(self.folder / "monitor.log", "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

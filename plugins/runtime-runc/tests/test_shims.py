@@ -86,7 +86,17 @@ class Containerd:
     def run(self, *arguments: str) -> list[str]:
         rootfs = self.folder / "rootfs"
         options = ["--runtime", "io.containerd.moorage.v2", "--cgroup", f"/moorage-shim-{os.getpid()}"]
-        return ["run", *options, *arguments[:-2], "--rootfs", str(rootfs), arguments[-2], "/bin/sh", "-c", arguments[-1]]
+        return [
+            "run",
+            *options,
+            *arguments[:-2],
+            "--rootfs",
+            str(rootfs),
+            arguments[-2],
+            "/bin/sh",
+            "-c",
+            arguments[-1],
+        ]
 
     def monitors(self) -> list[int]:
         folder = str(shims.place(self.address))

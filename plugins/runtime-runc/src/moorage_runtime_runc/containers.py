@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from moorage_api.convert import timestamps
 from moorage_api.messages import events
-from moorage_runtime_runc import cgroups, records, specs
+from moorage_runtime_runc import cgroups, checkpoints, records, specs
 from moorage_runtime_runc.processes import Process, finished
 from moorage_runtime_runc.reapers import Ended, Watch
 from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime, Settings
@@ -149,7 +149,7 @@ class Container:
     async def checkpoint(self, image: str, work: str, flags: CheckpointFlags) -> None:
         async with self.init.busy:
             self._refuse("checkpoint", created="a task in created state", stopped=_STOPPED)
-            await self.runtime.checkpoint(image, work, flags)
+            await checkpoints.write(self.runtime, self.bundle, image, work, flags)
             self.announce(events.TaskCheckpointed(container_id=self.id, checkpoint=image))
 
     async def start_init(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_api.messages import events, types
-from moorage_runtime_runc import cgroups, consoles, specs, streams
+from moorage_runtime_runc import cgroups, checkpoints, consoles, specs, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import read_pid
@@ -41,7 +41,8 @@ async def create(container: Container, creation: Creation, host: Host) -> None:
     specs.check(creation.bundle)
     container.save()
     try:
-        await _mount(container, creation)
+        with host.reaper.hold():  # a mount may need a helper program, and whoever started it wants its status
+            await _mount(container, creation)
         await _open_streams(container, creation, host)
         if creation.checkpoint:
             container.restore_from = creation.checkpoint
@@ -63,6 +64,7 @@ async def restore(container: Container, host: Host) -> int:
     init, settings = container.init, container.settings
     async with init.busy:
         container.refuse_start()
+        checkpoints.needs_criu()
         with host.reaper.hold():
             async with consoles.console_socket(host.folder, init.stdio.terminal) as console:
                 await container.runtime.restore(

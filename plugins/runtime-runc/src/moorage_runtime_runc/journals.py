@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import deque
 from pathlib import Path
 
 _HEAD = struct.Struct(">Q")
 _RECORD = struct.Struct(">QI")
+_COMPACT = 1 << 20
+"""Bytes of acknowledged records that are worth rewriting the file for."""
 
 
 class Journal:
     """Appends and acknowledges. It is written without fsync: only our death is to be survived, not the machine's."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._path = path
+        self._fd = _open(path)
         self._pending: list[tuple[int, bytes]] = []
+        self._ends: deque[tuple[int, int]] = deque()
         self._last = 0
+        self._end = _HEAD.size
         self._load()
 
     @property
@@ -31,19 +37,41 @@ class Journal:
     def append(self, content: bytes) -> int:
         """Keep ``content`` and return its number. Raises OSError."""
         number = self._last + 1
-        record = _RECORD.pack(number, len(content)) + content
-        self._write(record, os.lseek(self._fd, 0, os.SEEK_END))
+        self._write(_RECORD.pack(number, len(content)) + content, self._end)
         self._last = number
+        self._end += _RECORD.size + len(content)
+        self._ends.append((number, self._end))
         return number
 
     def acknowledge(self, number: int) -> None:
         """Everything up to ``number`` has arrived. Raises OSError."""
         self._write(_HEAD.pack(number), 0)
-        if number == self._last:
+        done = _HEAD.size
+        while self._ends and self._ends[0][0] <= number:
+            done = self._ends.popleft()[1]
+        if not self._ends:
             os.ftruncate(self._fd, _HEAD.size)
+            self._end = _HEAD.size
+        elif done > _COMPACT:
+            self._compact(number, done)
 
     def close(self) -> None:
         os.close(self._fd)
+
+    def _compact(self, number: int, done: int) -> None:
+        """Drop what lies before ``done``. A daemon that is always one event behind would let the file grow for ever."""
+        partial = self._path.with_name(f"{self._path.name}.partial")
+        partial.unlink(missing_ok=True)
+        fd = _open(partial)
+        data = _HEAD.pack(number) + os.pread(self._fd, self._end - done, done)
+        if os.pwrite(fd, data, 0) != len(data):
+            os.close(fd)
+            return  # the disk is full; the old file is as good as before
+        partial.replace(self._path)
+        os.close(self._fd)
+        shift = done - _HEAD.size
+        self._fd, self._end = fd, self._end - shift
+        self._ends = deque((each, end - shift) for each, end in self._ends)
 
     def _write(self, data: bytes, offset: int) -> None:
         if os.pwrite(self._fd, data, offset) != len(data):
@@ -57,13 +85,17 @@ class Journal:
             self._write(_HEAD.pack(0), 0)
             return
         acknowledged = self._last = _HEAD.unpack_from(data)[0]
-        at = _HEAD.size
-        while at + _RECORD.size <= len(data):
-            number, length = _RECORD.unpack_from(data, at)
-            if at + _RECORD.size + length > len(data):
+        while self._end + _RECORD.size <= len(data):
+            number, length = _RECORD.unpack_from(data, self._end)
+            if self._end + _RECORD.size + length > len(data):
                 break
-            at += _RECORD.size + length
+            self._end += _RECORD.size + length
             self._last = max(self._last, number)
             if number > acknowledged:
-                self._pending.append((number, data[at - length : at]))
-        os.ftruncate(self._fd, at)  # a record that was not finished when the writer died was never announced
+                self._pending.append((number, data[self._end - length : self._end]))
+                self._ends.append((number, self._end))
+        os.ftruncate(self._fd, self._end)  # a record that was not finished when the writer died was never announced
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

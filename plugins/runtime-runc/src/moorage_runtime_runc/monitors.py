@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import fcntl
 import gc
-import hashlib
 import logging
 import os
 import signal
@@ -164,7 +163,7 @@ class Monitor:
         namespace = namespaces.required(request.decode("utf-8", "replace"))
         self._tasks.touch()
         if namespace not in self._namespaces:
-            path = self._arguments.state / f"{hashlib.sha256(request).hexdigest()[:16]}.sock"
+            path = self._arguments.state / f"namespace-{len(self._namespaces)}.sock"
             self._namespaces[namespace] = path
             await self._server.serve(path, metadata=((NAMESPACE, namespace),))
         return os.fsencode(self._namespaces[namespace])
@@ -190,7 +189,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BlockingIOError:
         log.info("another monitor serves %s", arguments.state)
         return LOCKED
-    os.umask(0o077)
+    # Not for our own files, whose modes are explicit: runtimes inherit it and make directories in root file systems.
+    os.umask(0o022)
+    processes.close_from(3, on_exec_only=True)  # whatever came along with us, no container may see it
     processes.set_subreaper()
     processes.set_name("moorage-monitor")
     _adjust_oom_score()

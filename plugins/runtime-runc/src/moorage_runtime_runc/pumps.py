@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import stat
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 64 << 10
 
@@ -57,7 +60,7 @@ class Pump:
             return
         except OSError as error:
             if error.errno != errno.EIO:  # EIO is how a terminal says that its other side is closed
-                raise
+                log.warning("pump: source failed: %s", error)
             data = b""
         if not data:
             self.close()

@@ -8,7 +8,6 @@ Nothing here is imported for ``start`` but what it needs, since every container 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import select
 import subprocess
@@ -143,6 +142,8 @@ def _answer(invocation: Invocation) -> bytes:
 
 def place(address: str) -> Path:
     """The folder of the monitor that belongs to a containerd."""
+    import hashlib  # brings libcrypto, and the monitor imports this module
+
     return FOLDER / hashlib.sha256(address.encode()).hexdigest()[:32]
 
 

@@ -1,0 +1,39 @@
+"""Checkpoints: the state of a container's processes in files that criu writes and reads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from pathlib import Path
+
+from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime
+from moorage_sdk import errors
+
+LOG = "criu-dump.log"
+"""Where a failed checkpoint leaves criu's log, in the bundle (process/init.go)."""
+
+
+def needs_criu() -> None:
+    """Raises errors.Unimplemented on a host without it."""
+    if shutil.which("criu") is None:
+        raise errors.Unimplemented("checkpoint: criu is not installed", hint="install the package criu")
+
+
+async def write(runtime: Runtime, bundle: Path, image: str, work: str, flags: CheckpointFlags) -> None:
+    """Write a checkpoint into the folder ``image``; ``work`` keeps criu's own files, "" is a folder that goes away.
+
+    Raises errors.Unimplemented without criu, errors.Error that names criu's log.
+    """
+    needs_criu()
+    folder = Path(work) if work else bundle / "criu-work"
+    try:
+        await runtime.checkpoint(image, str(folder), flags)
+    except errors.Error as error:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(shutil.copyfile, folder / "dump.log", bundle / LOG)
+        first = str(error).partition("\n")[0]
+        raise errors.Error(f"{first} path= {bundle / LOG}") from error
+    finally:
+        if not work:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
