@@ -1,0 +1,76 @@
+"""Every method of containerd's API is either served, or known not to be."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import pytest
+
+from moorage_api import methods
+
+PREFIX = "containerd.services."
+
+ABSENT_SERVICES = {
+    "containerd.services.mounts.v1.Mounts",
+    "containerd.services.sandbox.v1.Controller",
+    "containerd.services.sandbox.v1.Store",
+    "containerd.services.events.ttrpc.v1.Events",  # on the other socket
+}
+
+ABSENT_METHODS = {("containerd.services.snapshots.v1.Snapshots", "Cleanup")}
+"""Unimplemented in containerd's own daemon, too."""
+
+SERVICES = [name for name in methods.names() if name.startswith(PREFIX) and name not in ABSENT_SERVICES]
+METHODS = [(service, method) for service in SERVICES for method in methods.service(service).methods]
+
+
+async def answered(channel: Any, service: str, method: str) -> tuple[grpc.StatusCode, str]:
+    """What an empty request gets. A stream that stands and says nothing ends by our own deadline."""
+    call = channel.stream_stream(methods.service(service).methods[method].path)(timeout=2)
+    with suppress(grpc.RpcError, asyncio.InvalidStateError):  # refused before it was asked
+        await call.write(b"")
+        await call.done_writing()
+    return await call.code(), await call.details() or ""
+
+
+@pytest.mark.parametrize(("service", "method"), METHODS, ids=lambda each: each.rpartition(".")[2])
+def test_it_is_served(moorage: Any, service: str, method: str) -> None:
+    async def talk(client: Any) -> None:
+        code, details = await answered(client.channel, service, method)
+        assert details.startswith("unknown method") == ((service, method) in ABSENT_METHODS)
+        # An empty request is a bad one at most: it may not be an accident, and not lead to one.
+        assert code not in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE)
+
+    moorage.run(talk)
+
+
+@pytest.mark.parametrize("service", sorted(ABSENT_SERVICES))
+def test_it_is_not(moorage: Any, service: str) -> None:
+    async def talk(client: Any) -> None:
+        method = next(iter(methods.service(service).methods))
+        with pytest.raises(grpc.RpcError) as raised:
+            await client.channel.unary_unary(methods.service(service).methods[method].path)(b"", timeout=10)
+        assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert raised.value.details() == f"unknown service {service}"
+
+    moorage.run(talk)
+
+
+@pytest.mark.parametrize(
+    ("service", "method"),
+    [
+        ("version", "Version"),
+        ("introspection", "Plugins"),
+        ("introspection", "Server"),
+        ("namespaces", "List"),
+        ("grpc.health.v1.Health", "Check"),
+    ],
+)
+def test_some_need_no_namespace(both: Any, service: str, method: str) -> None:
+    async def talk(client: Any) -> None:
+        assert await client.verdict(service, method, namespace="") == "OK"
+
+    both.run(talk)
