@@ -192,3 +192,9 @@ def make_rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
     yield make
     for each in made:
         each.database.close()
+
+
+@pytest.fixture(scope="session")
+def rig_class() -> type[Rig]:
+    """For tests that make a rig for each of their examples."""
+    return Rig
