@@ -6,7 +6,7 @@ import logging
 import time
 from pathlib import Path
 
-from moorage_runtime_runc import cgroups, records
+from moorage_runtime_runc import records
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.creations import Creation
 from moorage_runtime_runc.processes import Process
@@ -39,11 +39,6 @@ async def adopt(tasks: Tasks, record: TaskRecord) -> None:
         return
     followed = [(process, _find(tasks, process)) for process in container.execs.values()]
     init_watch = _find(tasks, container.init)
-    if init_watch is not None:
-        try:
-            container.cgroup = cgroups.of(container.init.pid)
-        except ProcessLookupError:
-            log.info("container %s/%s: ended just now", record.namespace, record.id)
     tasks.add(container)
     for process, watch in followed:
         _resume(container, process, watch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from moorage_sys import mountinfo
@@ -64,6 +65,7 @@ def _v1(lines: list[str]) -> Iterator[tuple[str, Path]]:
                 yield controller, mount_point / path.removeprefix(root).lstrip("/")
 
 
+@cache
 def _v1_mounts() -> dict[str, tuple[str, Path]]:
     """Controller -> root of its mount and mount point."""
     found = {}

@@ -52,7 +52,6 @@ class Container:
         self.init = init
         self.execs: dict[str, Process] = {}
         self.traits = specs.traits(bundle)
-        self.cgroup = cgroups.Cgroup()
         self.mounted = False
         self.paused = False
         self.pausing = False
@@ -84,8 +83,18 @@ class Container:
             return Status.PAUSED
         return process.status
 
+    @property
+    def cgroup(self) -> cgroups.Cgroup:
+        """Where init is; an empty one once it is gone. Looked up each time: a dozen paths are more than the rest."""
+        if self.init_gone or self.init.watch is None:
+            return cgroups.Cgroup()
+        try:
+            return cgroups.of(self.init.pid)
+        except ProcessLookupError:
+            return cgroups.Cgroup()
+
     def pids(self) -> list[int]:
-        return self.cgroup.pids() if self.init.status is not Status.STOPPED else []
+        return self.cgroup.pids()
 
     def record(self) -> records.TaskRecord:
         return records.TaskRecord(

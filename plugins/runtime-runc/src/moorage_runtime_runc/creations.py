@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_api.messages import events, types
-from moorage_runtime_runc import cgroups, checkpoints, consoles, specs, streams
+from moorage_runtime_runc import checkpoints, consoles, specs, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import read_pid
@@ -118,12 +118,7 @@ async def _take_over(container: Container, host: Host, console: consoles.Console
     if console is not None:
         init.streams.attach(await console.master())
     init.streams.started()
-    watch = init.born(read_pid(container.bundle / "init.pid"), host.reaper)
-    try:
-        container.cgroup = cgroups.of(init.pid)
-    except ProcessLookupError:
-        log.info("container %s/%s: ended before its cgroup was seen", container.namespace, container.id)
-    return watch
+    return init.born(read_pid(container.bundle / "init.pid"), host.reaper)
 
 
 async def _finish(task: asyncio.Task[None]) -> None:

@@ -39,16 +39,17 @@ class Watcher:
 
     def add(self, container: Container) -> None:
         """Watch a container whose cgroup is known. One without a memory controller is not watched."""
-        path = container.cgroup.path("memory")
+        cgroup = container.cgroup
+        path = cgroup.path("memory")
         if path is None:
             return
         try:
-            watched = _open_v2(container, path) if container.cgroup.unified else _open_v1(container, path)
+            watched = _open_v2(container, path) if cgroup.unified else _open_v1(container, path)
         except OSError as error:
             log.info("container %s/%s: no news of its memory: %s", container.namespace, container.id, error)
             return
         self._watched[watched.fd] = watched
-        if container.cgroup.unified:
+        if watched.control is None:
             self._priority.register(watched.fd, select.EPOLLPRI)
         else:
             self._loop.add_reader(watched.fd, self._counted, watched)
@@ -81,8 +82,7 @@ class Watcher:
         except BlockingIOError:
             return
         # The eventfd also counts when the cgroup is removed.
-        path = watched.container.cgroup.path("memory")
-        if path is None or not (path / "cgroup.event_control").exists():
+        if watched.control is not None and _removed(watched.control):
             self._drop(watched)
             return
         _announce(watched.container)
@@ -95,6 +95,15 @@ class Watcher:
             self._loop.remove_reader(watched.fd)
             os.close(watched.control)
         os.close(watched.fd)
+
+
+def _removed(control: int) -> bool:
+    """Whether the cgroup of an open control file is gone."""
+    try:
+        os.pread(control, 1, 0)
+    except OSError:
+        return True
+    return False
 
 
 def _announce(container: Container) -> None:

@@ -156,8 +156,6 @@ class TaskService:
         return Empty()
 
     async def _stats(self, container: Container, request: shim_v3.StatsRequest) -> Message:
-        if not container.cgroup.paths:
-            raise errors.NotFound("cgroup does not exist: not found")
         return shim_v3.StatsResponse(stats=typeurls.pack(stats.collect(container.cgroup)))
 
     async def _connect(self, request: shim_v3.ConnectRequest, call: Call) -> Message:
