@@ -1,5 +1,6 @@
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,3 +63,14 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, make: object) -> None:
 def test_a_name_too_long_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(errors.FailedPrecondition, match="File name too long"):
         directories.exact(tmp_path / ("x" * 300), 0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_a_read_only_directory_is_named(tmp_path: Path) -> None:
+    """It came out as a bare OSError with a traceback."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(tmp_path)], check=True)
+    try:
+        with pytest.raises(errors.FailedPrecondition, match=f'"{tmp_path}": Read-only file system'):
+            directories.exact(tmp_path, 0o700)
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)

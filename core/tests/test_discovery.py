@@ -87,3 +87,13 @@ def test_what_is_installed_here_is_found_with_its_distribution() -> None:
     assert faults == []
     assert slots["server"].type == "io.containerd.server.v1"
     assert {each.distribution for each in Installed().candidates(discovery.SLOTS)} >= {"moorage-sdk"}
+
+
+def test_a_distribution_that_is_being_installed_is_nobodys(site: Any) -> None:
+    """Its entry points are there before its name; the daemon ended with an AttributeError."""
+    site.plugin("a", "plugin = 1\n", distribution="moorage-late")
+    (site.path / "moorage_late-1.0.dist-info" / "METADATA").unlink()
+    slots, _ = site.installed().slots()
+    (candidate,) = site.installed().plugins(slots)
+    assert candidate.distribution == ""
+    assert not candidate.ours

@@ -24,6 +24,8 @@ def exact(path: Path, mode: int) -> Path:
             raise errors.PermissionDenied(
                 f'directory "{path}": writable by others and not ours', hint="give it to the daemon's user"
             ) from None
+    except OSError as error:  # a read-only file system
+        raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
     return path
 
 
