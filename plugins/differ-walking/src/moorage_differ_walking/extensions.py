@@ -31,7 +31,8 @@ def records(data: bytes) -> dict[bytes, bytes]:
         match = _LENGTH.match(data, position)
         end = position + int(match[1]) if match else 0
         key, equals, value = data[match.end() : end - 1].partition(b"=") if match else (b"", b"", b"")
-        if not equals or not key or end > len(data) or data[end - 1] != 0x0A:
+        # A length that ends before its own key would never come to an end.
+        if not equals or not key or not match or end <= match.end() or end > len(data) or data[end - 1] != 0x0A:
             raise _malformed("PAX record")
         if b"\0" in key or (key in _WITHOUT_NUL and b"\0" in value):
             raise _malformed("PAX record with a NUL")

@@ -110,7 +110,10 @@ class Extraction:
         parent = self._folders.find(path)
         try:
             if base.startswith(names.WHITEOUT):
-                self._white_out(parent, base, entry)
+                self._white_out(path, parent, base, entry)
+            elif entry.type == headers.CHAR and entry.device == (0, 0):
+                # Overlay takes such a device for a whiteout, so it is one everywhere.
+                self._remove(path, parent, base, entry)
             else:
                 self._note(parent, base)
                 maker(parent, base, entry, data)
@@ -203,10 +206,6 @@ class Extraction:
         major, minor = entry.device
         if not (0 <= major <= _MAX_DEVICE and 0 <= minor <= _MAX_DEVICE):
             raise errors.InvalidArgument(f"layer entry {name[:200]!r}: device {major}:{minor}: out of range")
-        if entry.type == headers.CHAR and (major, minor) == (0, 0):
-            # Overlay takes it for a whiteout, so it is one everywhere.
-            self._remove(parent, name, entry)
-            return
         if entry.type != headers.FIFO and not self._devices:
             return
         kind = {headers.CHAR: stat.S_IFCHR, headers.DEVICE: stat.S_IFBLK, headers.FIFO: stat.S_IFIFO}[entry.type]
@@ -216,18 +215,50 @@ class Extraction:
 
     # Removals
 
-    def _white_out(self, parent: int, base: bytes, entry: Entry) -> None:
+    def _white_out(self, path: bytes, parent: int, base: bytes, entry: Entry) -> None:
         self._changed = True
-        if base == names.OPAQUE:
-            self._make_opaque(parent)
+        if base != names.OPAQUE:
+            self._remove(path, parent, names.hidden(base), entry)
+        elif self._overlay and not path and self._below:
+            self._hide_roots(entry)
         else:
-            self._remove(parent, names.hidden(base), entry)
+            self._make_opaque(parent)
 
-    def _remove(self, parent: int, name: bytes, entry: Entry) -> None:
+    def _remove(self, path: bytes, parent: int, name: bytes, entry: Entry) -> None:
         paths.remove_entry(parent, name)
-        if self._overlay:
+        if self._overlay and self._shows_below(path, name):
+            parent = self._folders.find(path)
             os.mknod(name, stat.S_IFCHR | 0o000, os.makedev(0, 0), dir_fd=parent)
             os.chown(name, *attributes.owner(entry), dir_fd=parent, follow_symlinks=False)
+
+    def _shows_below(self, path: bytes, name: bytes) -> bool:
+        """Whether a whiteout is called for: in a directory that covers nothing, overlay would list it as an entry.
+
+        Without lower layers it is not known yet, for the layer will get a parent later.
+        """
+        if not self._below:
+            return True
+        _, canonical = self._folders.trace(path)
+        whole = canonical + b"/" + name if canonical else name
+        if lowers.hides(self._root, whole) or (found := lowers.find(self._below, whole)) is None:
+            return False
+        os.close(found)
+        return True
+
+    def _hide_roots(self, entry: Entry) -> None:
+        """Make the root opaque one entry after the other: overlay has no mark for the root itself."""
+        for name in lowers.names(self._below):
+            try:
+                fd = os.open(name, _READ_DIRECTORY, dir_fd=self._root)
+            except FileNotFoundError:
+                self._remove(b"", self._root, name, entry)
+            except NotADirectoryError:
+                continue
+            else:
+                try:
+                    os.setxattr(fd, lowers.OPAQUE, b"y")
+                finally:
+                    os.close(fd)
 
     def _make_opaque(self, parent: int) -> None:
         fd = os.open(b".", _READ_DIRECTORY, dir_fd=parent)

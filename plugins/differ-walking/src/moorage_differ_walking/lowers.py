@@ -35,7 +35,7 @@ def find(lowers: Sequence[int], path: bytes, flags: int = os.O_PATH) -> int | No
         try:
             fd = paths.openat2(lower, path, flags | os.O_NOFOLLOW, resolve=_INSIDE)
         except OSError as error:
-            if error.errno in _COVERED or (error.errno in _ABSENT and _is_opaque(lower, path)):
+            if error.errno in _COVERED or (error.errno in _ABSENT and hides(lower, path)):
                 return None
             if error.errno in _ABSENT:
                 continue
@@ -45,6 +45,11 @@ def find(lowers: Sequence[int], path: bytes, flags: int = os.O_PATH) -> int | No
             return None
         return fd
     return None
+
+
+def names(lowers: Sequence[int]) -> set[bytes]:
+    """Whatever has a name at the top of any layer. Raises OSError."""
+    return {os.fsencode(name) for lower in lowers for name in os.listdir(lower)}  # noqa: PTH208  # by descriptor
 
 
 def copy_up(lowers: Sequence[int], path: bytes, parent: int, name: bytes) -> None:
@@ -86,12 +91,12 @@ def _copy_file(source: int, parent: int, name: bytes) -> None:
         os.close(target)
 
 
-def _is_opaque(lower: int, path: bytes) -> bool:
-    """Whether a directory above ``path`` hides what lies below this layer."""
+def hides(layer: int, path: bytes) -> bool:
+    """Whether in ``layer`` a directory above ``path`` is opaque: what lies below that layer does not show there."""
     parts = path.split(b"/")
     for end in range(1, len(parts)):
         try:
-            fd = paths.openat2(lower, b"/".join(parts[:end]), os.O_RDONLY | os.O_DIRECTORY, resolve=_INSIDE)
+            fd = paths.openat2(layer, b"/".join(parts[:end]), os.O_RDONLY | os.O_DIRECTORY, resolve=_INSIDE)
         except OSError:
             return False
         try:
