@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from moorage_sdk import digests, errors, labels, platforms
+from moorage_sdk.descriptors import OCI_INDEX, Descriptor
 from moorage_sdk.transfers import Credentials, Pull, Unpack
 from moorage_sdk.transfers import Registry as Reach
 from moorage_testkit import certificates
@@ -158,6 +159,75 @@ class TestAnImage:
         assert {line.parents for line in layers} == {(root.name,)}
         extracted = {line.name for line in world.lines if line.event == "extracted"}
         assert extracted == {line.name for line in layers}
+
+
+class TestAnArtifact:
+    """What is pulled like an image and is none."""
+
+    def test_is_fetched_whole(self, world, proxy: Proxy, layout: Layout) -> None:
+        manifest = json.loads(layout.read(layout.tags["layered"]))
+        manifest["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
+        serve_manifest(proxy, json.dumps(manifest).encode())
+        world.pull(wanted(proxy.address))
+        assert len(world.content.blobs) == 6
+        assert world.snapshots.infos == {}
+
+    def test_may_have_a_configuration_that_is_none(self, world, registry: Registry, tmp_path: Path) -> None:
+        layout = Layout(tmp_path / "layout")
+        image = layout.image([layer([File("a", b"1")])])
+        manifest = json.loads(layout.read(image.manifest))
+        empty = layout.blob(image.config.media_type, b"{}")
+        manifest["config"] |= {"digest": empty.digest, "size": empty.size}
+        layout.tag("latest", layout.blob(image.manifest.media_type, json.dumps(manifest).encode()))
+        push(layout, "latest", f"{registry.address}/test/artifact:latest")
+        world.pull(Pull(f"{registry.address}/test/artifact:latest"))
+        assert len(world.content.blobs) == 3
+        with pytest.raises(errors.InvalidArgument, match="diff_ids"):
+            world.pull(wanted(registry.address, "artifact"))
+
+    def test_cannot_be_of_any_type(self, world, proxy: Proxy) -> None:
+        for method in ("HEAD", "GET"):
+            proxy.on(method, "/manifests/", Exchange.answer, 200, {"Content-Type": "text/html"}, b"<html>")
+        with pytest.raises(errors.InvalidArgument, match='"text/html" is neither an index nor a manifest'):
+            world.pull(wanted(proxy.address))
+
+
+class TestAnIndex:
+    @pytest.mark.parametrize(("depth", "good"), [(3, True), (20, False)])
+    def test_may_hold_indexes_to_a_point(self, world, tmp_path: Path, depth: int, good: bool) -> None:
+        layout = Layout(tmp_path / "layout")
+        target = layout.image([layer([File("a", b"1")])]).manifest
+        for _ in range(depth):
+            entry = {"mediaType": target.media_type, "digest": target.digest, "size": target.size}
+            target = layout.blob(OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+        with Proxy() as proxy:
+            serve_layout(proxy, layout, target)
+            if good:
+                world.pull(wanted(proxy.address))
+                assert len(world.snapshots.infos) == 1
+            else:
+                with pytest.raises(errors.InvalidArgument, match="more than 8 within each other"):
+                    world.pull(wanted(proxy.address))
+
+
+class TestAClientsLease:
+    def test_is_used_and_left(self, world, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+        monkeypatch.setattr(type(world.view), "lease", "the-clients", raising=False)
+        monkeypatch.setattr(world.metadata, "view", lambda namespace, lease="": asked.append(lease) or world.view)
+        world.view.leases.create("the-clients")
+        world.pull(wanted(registry.address))
+        assert asked == []
+        assert [lease.id for lease in world.view.leases.list()] == ["the-clients"]
+
+    def test_is_made_and_ended_otherwise(self, worlds, registry: Registry) -> None:
+        world = worlds()
+        seen: list[list[str]] = []
+        world.differ.written = lambda data: seen.append([lease.labels for lease in world.view.leases.list()])
+        world.pull(wanted(registry.address))
+        assert all(len(labels) == 1 and "containerd.io/gc.expire" in labels[0] for labels in seen)
+        assert seen
+        assert world.view.leases.list() == []
 
 
 class TestPullsAtTheSameTime:
@@ -618,6 +688,20 @@ def serve_manifest(proxy: Proxy, body: bytes, digest: bool = True) -> None:
         headers["Docker-Content-Digest"] = digests.of(body)
     for method in ("HEAD", "GET"):
         proxy.on(method, "/manifests/", Exchange.answer, 200, headers, body)
+
+
+def serve_layout(proxy: Proxy, layout: Layout, target: Descriptor) -> None:
+    """The proxy is a registry of what is in the layout; every tag is ``target``."""
+
+    def serve(exchange: Exchange) -> None:
+        name = exchange.request.target.rpartition("/")[2]
+        digest = name if ":" in name else target.digest
+        data = layout.file(digest).read_bytes()
+        kind = str(json.loads(data).get("mediaType", OCI_INDEX)) if "/manifests/" in exchange.request.target else "x"
+        exchange.answer(200, {"Content-Type": kind, "Docker-Content-Digest": digest}, data)
+
+    for method in ("HEAD", "GET"):
+        proxy.on(method, "/", serve)
 
 
 def write_hosts(root: Path, proxy: Proxy, text: str) -> None:

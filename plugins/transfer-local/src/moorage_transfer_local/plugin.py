@@ -63,7 +63,7 @@ def make(ctx: InitContext, config: Config) -> Transfer:
         differs=lambda snapshotter: differs_for(snapshotter, config.unpack_config, differs),
         rebases=lambda snapshotter: "rebase" in _capabilities(ctx, f"{SNAPSHOTTER.type}.{snapshotter}"),
         token_realms=lambda host: config.token_realms.get(host, ()),
-        settings=Settings(Timeouts(progress=config.progress_timeout)),
+        settings=Settings(Timeouts(progress=config.progress_timeout), agent=f"moorage/{ctx.daemon.version}"),
     )
     return LocalTransfer(metadata.view, options)
 

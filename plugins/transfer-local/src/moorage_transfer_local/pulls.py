@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from moorage_sdk import errors, labels
 from moorage_sdk.descriptors import CONFIGS, INDEXES, MANIFESTS, Descriptor
@@ -133,6 +134,7 @@ class LocalTransfer(Transfer):
             self._options.settings.policy,
             self._options.token_realms(reference.host),
             asked.headers,
+            self._options.settings.agent,
         )
 
         def ask(host: str, realm: str) -> Credentials | None:
@@ -143,12 +145,20 @@ class LocalTransfer(Transfer):
 
 @dataclass
 class _Found:
-    """A manifest of the image with its configuration; None where it is no image, or no layers are wanted."""
+    """A manifest of the image; ``data`` is its configuration, None where it is of no kind that could be unpacked.
+
+    The configuration is looked into only for unpacking: signatures and charts carry ones that are none.
+    """
 
     descriptor: Descriptor
     manifest: Manifest
-    config: Config | None
+    data: bytes | None
     wanted: bool = True
+
+    @cached_property
+    def config(self) -> Config:
+        """Raises errors.InvalidArgument."""
+        return parse_config(self.data or b"", self.manifest.config)
 
 
 @dataclass
@@ -220,20 +230,21 @@ class _Session:
         self.fetcher.tracker.children(descriptor, parsed[0].children)
         return parsed[0]
 
-    def _config(self, manifest: Manifest) -> Config | None:
+    def _config(self, manifest: Manifest) -> bytes | None:
         if manifest.config.media_type not in CONFIGS:
             self.fetcher.blob(manifest.config)
             return None
-        return parse_config(self.fetcher.document(manifest.config, MAX_CONFIG), manifest.config)
+        return self.fetcher.document(manifest.config, MAX_CONFIG)
 
     def _layers(self, found: Sequence[_Found]) -> None:
         """Fetch all layers; those of images that are to be unpacked come through the unpacker."""
-        stacks = [(item, plan(item.manifest, item.config, name)) for item, name in self._unpacks(found) if item.config]
-        unpacked = {layer.descriptor.digest for _, stack in stacks for layer in stack.layers}
+        stacks = [plan(item.manifest, item.config, name) for item, name in self._unpacks(found)]
+        unpackers = [self._unpacker(stack) for stack in stacks]  # whatever is missing is told before layers come
+        unpacked = {layer.descriptor.digest for stack in stacks for layer in stack.layers}
         plain = {blob.digest: blob for item in found for blob in item.manifest.layers if blob.digest not in unpacked}
         fetches = [self.downloads.submit(self.fetcher.blob, blob) for blob in plain.values()]
-        for _, stack in stacks:
-            self._unpacker(stack).run(stack)
+        for unpacker, stack in zip(unpackers, stacks, strict=True):
+            unpacker.run(stack)
         for fetch in fetches:
             fetch.result()
 
@@ -252,18 +263,12 @@ class _Session:
 
         containerd unpacks for any machine unless told to be strict, for images whose platform is plainly wrong exist.
         """
-        images = [item for item in found if item.config is not None]
-        ranked = [
-            (rank, n)
-            for n, item in enumerate(images)
-            if item.config is not None and (rank := preference(unpack.platform, item.config.platform)) is not None
-        ]
-        if ranked:
-            return images[min(ranked)[1]]
+        images = [item for item in found if item.data is not None]
+        ranks = [(preference(unpack.platform, item.config.platform), n) for n, item in enumerate(images)]
+        if fitting := [(rank, n) for rank, n in ranks if rank is not None]:
+            return images[min(fitting)[1]]
         if len(images) == 1 and not self.options.strict_platform:
-            config = images[0].config
-            if config is not None and config.platform.os == unpack.platform.os.lower():
-                return images[0]
+            return images[0] if images[0].config.platform.os == unpack.platform.os.lower() else None
         return None
 
     def _unpacker(self, stack: Stack) -> Unpacker:

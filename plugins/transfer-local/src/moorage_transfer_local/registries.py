@@ -43,6 +43,7 @@ class Settings:
     policy: retries.Policy = field(default_factory=retries.Policy)
     token_realms: Sequence[str] = ()
     headers: Mapping[str, str] | None = None
+    agent: str = "moorage"
 
 
 class Server:
@@ -55,8 +56,8 @@ class Server:
         self.endpoint = endpoint
         self._settings = settings
         self._stop = stop
-        self._own = Transport(endpoint.security, timeouts)
-        self._others = Transport(elsewhere(endpoint.security), timeouts)
+        self._own = Transport(endpoint.security, timeouts, settings.agent)
+        self._others = Transport(elsewhere(endpoint.security), timeouts, settings.agent)
         self._url = endpoint.url
         self._fallback = endpoint.fallback
         self._ask = lambda realm: ask(endpoint.host, realm)

@@ -7,24 +7,25 @@ what was received, and a decoded layer has another digest. ``registries`` does t
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import ssl
 import threading
 import time
+import urllib.request
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from moorage_sdk import errors
-from moorage_transfer_local.hosts import Security
+from moorage_transfer_local.hosts import Security, is_loopback
 
-USER_AGENT = "moorage/0.1.0"
 CHUNK = 1 << 20
 """Bytes asked for at once; what has arrived by then is handed on."""
 
@@ -134,25 +135,26 @@ class Transport:
     ``abort`` wakes every thread that waits in a socket, so a cancelled pull ends at once and not at a time-out.
     """
 
-    def __init__(self, security: Security, timeouts: Timeouts) -> None:
+    def __init__(self, security: Security, timeouts: Timeouts, agent: str = "moorage") -> None:
         self.security = security
         self.timeouts = timeouts
+        self._agent = agent
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._waiting: dict[HTTPConnection, float] = {}
         self._late: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._aborted = False
-        self._pool = _pools(self, security)
+        self._pools = Pools(security, _classes(self, security))
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:
         """Send one request and read the head of the answer. Raises Failed."""
         if self._aborted:
             raise errors.Cancelled("pull: cancelled")
         try:
-            response = self._pool.request(
+            response = self._pools.to(url).request(
                 method,
                 url,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers},
+                headers={"User-Agent": self._agent, "Accept-Encoding": "identity", **headers},
                 body=body,
                 redirect=False,
                 retries=False,
@@ -186,7 +188,7 @@ class Transport:
             _shut(connection.sock)
 
     def close(self) -> None:
-        self._pool.clear()
+        self._pools.clear()
 
     def opened(self, connection: HTTPConnection) -> None:
         """A connection exists from now on; not for callers."""
@@ -217,8 +219,81 @@ def elsewhere(security: Security) -> Security:
     return replace(security, pairs=(), skip_verify=None)
 
 
-def _pools(transport: Transport, security: Security) -> urllib3.PoolManager:
-    """A pool manager whose connections announce themselves to ``transport``."""
+class Pools:
+    """Pools of connections, straight ones and one for each proxy that the environment names.
+
+    The variables are those that Go reads (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``, also in lower case), and as
+    there no proxy is asked for what is on this machine.
+    """
+
+    def __init__(self, security: Security, classes: dict[str, Any]) -> None:
+        self._classes = classes
+        self._context = _context(security)
+        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._guard = threading.Lock()
+
+    def to(self, url: str) -> urllib3.PoolManager:
+        """The pools for a URL. Raises errors.FailedPrecondition for a proxy whose address is malformed."""
+        proxy = _proxy(url)
+        with self._guard:
+            if proxy not in self._managers:
+                self._managers[proxy] = self._manager(proxy)
+            return self._managers[proxy]
+
+    def clear(self) -> None:
+        with self._guard:
+            for manager in self._managers.values():
+                manager.clear()
+
+    def _manager(self, proxy: str) -> urllib3.PoolManager:
+        if proxy and not is_web(proxy):
+            raise errors.FailedPrecondition(f'proxy "{redacted(proxy)}": not an http URL: failed precondition')
+        settings: dict[str, Any] = {"num_pools": 8, "maxsize": 8, "ssl_context": self._context}
+        manager = (
+            urllib3.PoolManager(**settings)
+            if not proxy
+            else urllib3.ProxyManager(
+                proxy, proxy_headers=_proxy_headers(proxy), proxy_ssl_context=ssl.create_default_context(), **settings
+            )
+        )
+        manager.pool_classes_by_scheme = self._classes
+        return manager
+
+
+def _proxy(url: str) -> str:
+    """The proxy for a URL, "" for none."""
+    parts = urlsplit(url)
+    named = urllib.request.getproxies_environment()
+    if (
+        is_loopback(parts.netloc)
+        or urllib.request.proxy_bypass(parts.netloc)
+        or _in_networks(parts, named.get("no", ""))
+    ):
+        return ""
+    found = named.get(parts.scheme, "")
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def _in_networks(url: SplitResult, exceptions: str) -> bool:
+    """Whether the host is an address in one of the networks (``10.0.0.0/8``), which only Go takes as exceptions."""
+    try:
+        address = ipaddress.ip_address(url.hostname or "")
+    except ValueError:
+        return False
+    for entry in exceptions.split(","):
+        with contextlib.suppress(ValueError):
+            if "/" in entry and address in ipaddress.ip_network(entry.strip(), strict=False):
+                return True
+    return False
+
+
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    auth = urlsplit(proxy).netloc.rpartition("@")[0]
+    return dict(urllib3.make_headers(proxy_basic_auth=unquote(auth))) if auth else {}
+
+
+def _classes(transport: Transport, security: Security) -> dict[str, Any]:
+    """Classes of pools whose connections announce themselves to ``transport``."""
 
     class Plain(HTTPConnection):
         def connect(self) -> None:
@@ -242,9 +317,7 @@ def _pools(transport: Transport, security: Security) -> urllib3.PoolManager:
 
     plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
     secure = type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secure})
-    manager = urllib3.PoolManager(num_pools=8, maxsize=8, ssl_context=_context(security))
-    manager.pool_classes_by_scheme = {"http": plain, "https": secure}
-    return manager
+    return {"http": plain, "https": secure}
 
 
 def _shut(connection: socket.socket | None) -> None:
