@@ -14,6 +14,7 @@ from moorage_api.messages import events_service as api
 from moorage_api.messages import ttrpc_events, types
 from moorage_sdk import errors
 from moorage_sdk.events import Payload
+from moorage_services.drains import Drain
 from moorage_services.events import FORWARDING, EventService, Forwarding
 from moorage_testkit.fakes.events import MemoryExchange
 
@@ -34,7 +35,7 @@ async def until(true: Callable[[], Any]) -> None:
 def test_publish_stamps_and_needs_a_namespace(call: Callable[..., Any]) -> None:
     async def run() -> None:
         exchange = MemoryExchange()
-        service = EventService(exchange)
+        service = EventService(exchange, Drain())
         await service.publish(api.PublishRequest(topic="/a", event=EXIT), call())
         assert (exchange.log[0].namespace, exchange.log[0].topic) == ("ns", "/a")
         assert exchange.log[0].event.type_url == "containerd.events.TaskExit"
@@ -49,7 +50,7 @@ def test_publish_stamps_and_needs_a_namespace(call: Callable[..., Any]) -> None:
 def test_forward_keeps_the_envelope_and_needs_its_time(call: Callable[..., Any]) -> None:
     async def run() -> None:
         exchange = MemoryExchange()
-        service = EventService(exchange)
+        service = EventService(exchange, Drain())
         await service.forward(api.ForwardRequest(envelope=envelope(namespace="other")), call(""))
         assert (exchange.log[0].timestamp, exchange.log[0].namespace) == (5, "other")
         without = envelope()
@@ -68,7 +69,7 @@ def test_subscribers_get_all_namespaces_in_order_and_free_their_place(call: Call
     async def run() -> None:
         exchange = MemoryExchange()
         made = call("")
-        listening = subscribed(EventService(exchange), made)
+        listening = subscribed(EventService(exchange, Drain()), made)
         await until(lambda: made.wire.accepted)
         await asyncio.to_thread(exchange.publish, "a", "/one", Payload("t", b"1"))
         exchange.publish("b", "/two", Payload("t", b"2"))
@@ -99,7 +100,7 @@ def test_filters_see_topic_namespace_and_payload(call: Callable[..., Any], filte
     async def run() -> None:
         exchange = MemoryExchange()
         made = call("")
-        listening = subscribed(EventService(exchange), made, *filters)
+        listening = subscribed(EventService(exchange, Drain()), made, *filters)
         await until(lambda: made.wire.accepted)
         exchange.publish("a", "/tasks/exit", Payload(EXIT.type_url, EXIT.value))
         exchange.publish("b", "/other", Payload("nobody.knows.This", b"\xff"))
@@ -114,7 +115,7 @@ def test_filters_see_topic_namespace_and_payload(call: Callable[..., Any], filte
 def test_a_malformed_filter_is_refused_before_anything_is_subscribed(call: Callable[..., Any]) -> None:
     exchange = MemoryExchange()
     with pytest.raises(errors.InvalidArgument):
-        asyncio.run(EventService(exchange).subscribe(api.SubscribeRequest(filters=["topic=="]), call("")))
+        asyncio.run(EventService(exchange, Drain()).subscribe(api.SubscribeRequest(filters=["topic=="]), call("")))
     assert exchange.subscriptions == []
 
 
@@ -128,7 +129,7 @@ def test_a_subscriber_that_reads_too_slowly_is_told(call: Callable[..., Any]) ->
             await reading.wait()
 
         made.wire.write = slowly
-        listening = subscribed(EventService(exchange), made)
+        listening = subscribed(EventService(exchange, Drain()), made)
         await until(lambda: made.wire.accepted)
         for _ in range(10):
             exchange.publish("a", "/one", Payload("t", b""))
@@ -136,6 +137,20 @@ def test_a_subscriber_that_reads_too_slowly_is_told(call: Callable[..., Any]) ->
         reading.set()
         with pytest.raises(errors.ResourceExhausted):
             await asyncio.wait_for(listening, 10)
+        assert not exchange.subscriptions[0].open
+
+    asyncio.run(run())
+
+
+def test_a_subscription_ends_with_the_daemon(call: Callable[..., Any]) -> None:
+    async def run() -> None:
+        exchange, drain = MemoryExchange(), Drain()
+        made = call("")
+        listening = subscribed(EventService(exchange, drain), made)
+        await until(lambda: made.wire.accepted)
+        drain.stop()
+        with pytest.raises(errors.Unavailable, match="stopping"):
+            await listening
         assert not exchange.subscriptions[0].open
 
     asyncio.run(run())

@@ -19,6 +19,7 @@ from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import Stdio
 from moorage_services.checkpoints import Checkpoints
+from moorage_services.drains import Drain
 from moorage_services.pools import Pool
 from moorage_services.tasks import TaskService
 from moorage_testkit.fakes.metadata import MemoryMetadata
@@ -41,7 +42,7 @@ def house(pool: Pool, tmp_path: Path) -> Callable[[], House]:
         metadata.view("ns").containers.create(
             Container("web", Runtime("io.containerd.runc.v2", OPTIONS), SPEC, sandbox="pod")
         )
-        return House(TaskService(metadata, manager, Checkpoints((), pool, tmp_path)), manager)
+        return House(TaskService(metadata, manager, Checkpoints((), pool, tmp_path), Drain()), manager)
 
     return make
 
@@ -95,7 +96,7 @@ def test_options_of_an_unknown_type_are_invalid(house: Callable[[], House], call
 def test_a_container_without_a_spec_runs_nothing(call: Callable[..., Any], pool: Pool, tmp_path: Path) -> None:
     metadata = MemoryMetadata()
     metadata.view("ns").containers.records["web"] = Container("web", Runtime("r"))  # type: ignore[attr-defined]
-    service = TaskService(metadata, MemoryTasks(), Checkpoints((), pool, tmp_path))
+    service = TaskService(metadata, MemoryTasks(), Checkpoints((), pool, tmp_path), Drain())
     with pytest.raises(errors.FailedPrecondition, match="has no spec"):
         asyncio.run(service.create(create(), call()))
 

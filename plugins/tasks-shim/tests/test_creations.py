@@ -107,16 +107,25 @@ def test_a_runtime_that_is_none_is_refused_before_anything_is_made(house: Callab
     asyncio.run(run())
 
 
-def test_a_caller_that_goes_away_leaves_nothing(house: Callable[..., Any]) -> None:
+def test_a_caller_that_goes_away_leaves_nothing(house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         here = house()
         async with here.shim as shim:
+            made, go, create = asyncio.Event(), asyncio.Event(), shim._create
+
+            async def slowly(*arguments: Any) -> Any:
+                said = await create(*arguments)
+                made.set()
+                await go.wait()
+                return said
+
+            monkeypatch.setattr(shim, "_create", slowly)
             making = asyncio.create_task(here.creator.create("ns", creation()))
-            while not shim.tasks:
-                await asyncio.sleep(0.001)
+            await made.wait()
             making.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await making
+            go.set()
             async with asyncio.timeout(10):
                 while shim.tasks or list(here.bundles.all()):
                     await asyncio.sleep(0.01)

@@ -17,6 +17,7 @@ from moorage_sdk.events import Envelope, Exchange
 from moorage_sdk.services import Service
 from moorage_services import payloads
 from moorage_services.calls import Call, Handler
+from moorage_services.drains import Drain
 from moorage_ttrpc import methods as ttrpc
 
 FORWARDING = "containerd.services.events.ttrpc.v1.Events"
@@ -33,8 +34,9 @@ class EventService:
 
     name = "containerd.services.events.v1.Events"
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, drain: Drain) -> None:
         self._exchange = exchange
+        self._drain = drain
 
     def handlers(self) -> Mapping[str, Handler]:
         return {"Publish": self.publish, "Forward": self.forward, "Subscribe": self.subscribe}
@@ -60,7 +62,7 @@ class EventService:
                 arrived.clear()
                 for envelope in subscription.take():
                     await call.send(to_message(envelope))
-                await arrived.wait()
+                await self._drain.wait(_set(arrived))
         finally:
             subscription.close()
 
@@ -109,6 +111,10 @@ def _matcher(wanted: Sequence[str]) -> Callable[[Envelope], bool]:
     if not wanted:
         return lambda envelope: True
     return lambda envelope: chosen.match(fieldpaths.envelope(to_message(envelope)))
+
+
+async def _set(arrived: asyncio.Event) -> None:
+    await arrived.wait()
 
 
 def _wake(loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:

@@ -19,6 +19,7 @@ from moorage_services.checkpoints import Checkpoints
 from moorage_services.containers import ContainerService
 from moorage_services.contents import ContentService
 from moorage_services.differs import DiffService
+from moorage_services.drains import DRAIN
 from moorage_services.events import EventService, Forwarding
 from moorage_services.healths import HealthService
 from moorage_services.images import ImageService
@@ -68,7 +69,7 @@ def make_diff(ctx: InitContext, config: DiffConfig) -> Service:
 
 
 def make_events(ctx: InitContext, config: NoConfig) -> Service:
-    return GrpcService(EventService(ctx.one(EXCHANGE)))
+    return GrpcService(EventService(ctx.one(EXCHANGE), DRAIN))
 
 
 def make_forwarding(ctx: InitContext, config: NoConfig) -> Service:
@@ -76,7 +77,7 @@ def make_forwarding(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_healthcheck(ctx: InitContext, config: NoConfig) -> Service:
-    return GrpcService(HealthService())
+    return GrpcService(HealthService(DRAIN))
 
 
 def make_images(ctx: InitContext, config: NoConfig) -> Service:
@@ -107,7 +108,7 @@ def make_streaming(ctx: InitContext, config: NoConfig) -> Service:
 
 def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
     checkpoints = Checkpoints(tuple(ctx.all(DIFFER).values()), LAYERS, ctx.state)
-    return GrpcService(TaskService(ctx.one(METADATA), ctx.one(TASKS), checkpoints))
+    return GrpcService(TaskService(ctx.one(METADATA), ctx.one(TASKS), checkpoints, DRAIN))
 
 
 def make_transfer(ctx: InitContext, config: NoConfig) -> Service:

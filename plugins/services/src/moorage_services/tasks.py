@@ -26,6 +26,7 @@ from moorage_sdk.tasks import Creation, Exit, Process, Stdio, TaskManager
 from moorage_services import lookups, payloads
 from moorage_services.calls import Call, Handler
 from moorage_services.checkpoints import Checkpoints
+from moorage_services.drains import Drain
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,11 @@ class Connected(Protocol):
 class TaskService:
     name = "containerd.services.tasks.v1.Tasks"
 
-    def __init__(self, metadata: Metadata, manager: TaskManager, checkpoints: Checkpoints) -> None:
+    def __init__(self, metadata: Metadata, manager: TaskManager, checkpoints: Checkpoints, drain: Drain) -> None:
         self._metadata = metadata
         self._manager = manager
         self._checkpoints = checkpoints
+        self._drain = drain
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -173,7 +175,7 @@ class TaskService:
 
     async def wait(self, request: tasks.WaitRequest, call: Call) -> tasks.WaitResponse:
         container = self._container(request, call)
-        exited = await self._manager.wait(call.namespace, container.id, request.exec_id)
+        exited = await self._drain.wait(self._manager.wait(call.namespace, container.id, request.exec_id))
         return tasks.WaitResponse(exit_status=exited.status, exited_at=timestamps.to_message(exited.exited_at))
 
     def _container(self, request: Addressed, call: Call) -> Container:

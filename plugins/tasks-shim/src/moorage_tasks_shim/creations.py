@@ -88,7 +88,7 @@ class Creator:
         except (ValueError, RecursionError):
             return creation.spec  # the bundle says what is wrong with it
         after = self._adjust(namespace, creation.id, before)
-        return creation.spec if after == json.loads(creation.spec) else json.dumps(after).encode()
+        return creation.spec if after == before else json.dumps(after).encode()
 
     async def _start(self, task: Task, creation: Creation) -> None:
         """Get the shim and the connection to it. The record is on disk before anything runs."""
