@@ -127,7 +127,7 @@ def _candidate(entry_point: EntryPoint, group: str, uri: str) -> Candidate:
 
 
 def _distribution(entry_point: EntryPoint) -> str:
-    """ "" as well for a distribution that is being installed this moment: its entry points may be there before its name."""
+    """Nothing also for one that is being installed this moment: its entry points may be there before its name."""
     return (entry_point.dist and entry_point.dist.name) or ""
 
 
