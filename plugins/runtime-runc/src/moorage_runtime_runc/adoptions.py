@@ -85,11 +85,11 @@ def _resume(container: Container, process: Process, watch: Watch | None) -> None
         if init:
             container.follow_init(watch)
         else:
-            container.enter(process)
-            container.follow_exec(process, watch)
+            container.exits.enter(process)
+            container.exits.follow_exec(process, watch)
     elif process.pid and process.status is not Status.STOPPED:
         log.warning("process %s of %s/%s: ended unseen", process.id, container.namespace, container.id)
-        container.lost(process, Ended(UNKNOWN, time.time_ns()))
+        container.exits.lost(process, Ended(UNKNOWN, time.time_ns()))
 
 
 async def _remove(tasks: Tasks, container: Container) -> None:

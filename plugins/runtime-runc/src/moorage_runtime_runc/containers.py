@@ -10,15 +10,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from google.protobuf.message import Message
 
 from moorage_api.convert import timestamps
 from moorage_api.messages import events
 from moorage_runtime_runc import cgroups, checkpoints, records, specs
+from moorage_runtime_runc.exits import Exits
 from moorage_runtime_runc.processes import Process, finished
 from moorage_runtime_runc.reapers import Ended, Watch
 from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime, Settings
@@ -56,13 +56,10 @@ class Container:
         self.paused = False
         self.pausing = False
         self.creating = True
-        self.init_gone = False
         self.restore_from = ""
         self.parent_checkpoint = ""
         self._publish = publish
-        self._active: set[Process] = set()
-        self._changed = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.exits = Exits(init, self._exited)
 
     # Looking.
 
@@ -86,7 +83,7 @@ class Container:
     @property
     def cgroup(self) -> cgroups.Cgroup:
         """Where init is; an empty one once it is gone. Looked up each time: a dozen paths are more than the rest."""
-        if self.init_gone or self.init.watch is None:
+        if self.exits.init_gone or self.init.watch is None:
             return cgroups.Cgroup()
         try:
             return cgroups.of(self.init.pid)
@@ -140,7 +137,7 @@ class Container:
     async def kill(self, number: int, *, all: bool) -> None:
         """Send a signal to init, or to every process of the container."""
         async with self.init.busy:
-            if self.init_gone:
+            if self.exits.init_gone:
                 raise finished()
             if self.init.watch is None:
                 raise errors.FailedPrecondition("process not created: failed precondition")
@@ -174,12 +171,12 @@ class Container:
                 self.announce(events.TaskStart(container_id=self.id, pid=init.pid))
             finally:
                 init.starting = False
-                await self._notify()
+                await self.exits.changed()
         return init.pid
 
     def refuse_start(self) -> None:
         """Raises errors.FailedPrecondition unless init is there and has not been started."""
-        if self.init_gone:
+        if self.exits.init_gone:
             raise errors.FailedPrecondition("cannot start a stopped process")
         self._refuse("start", running="a running process", paused="a paused process", stopped="a stopped process")
 
@@ -223,21 +220,7 @@ class Container:
 
     def follow_init(self, watch: Watch) -> None:
         """From now on init's exit is taken care of."""
-        self._spawn(self._init_ended(watch))
-
-    def follow_exec(self, process: Process, watch: Watch) -> None:
-        """From now on the exec's exit is taken care of; its start was announced."""
-        self._spawn(self._exec_ended(process, watch))
-
-    def enter(self, process: Process) -> None:
-        """An exec is about to start: init's exit waits for it. Raises errors.FailedPrecondition if that happened."""
-        if self.init_gone:
-            raise errors.FailedPrecondition(f"container {self.id} init process is not running: failed precondition")
-        self._active.add(process)
-
-    async def leave(self, process: Process) -> None:
-        self._active.discard(process)
-        await self._notify()
+        self.exits.follow_init(watch, self._after_init)
 
     def announce(self, event: Message) -> None:
         try:
@@ -245,35 +228,13 @@ class Container:
         except OSError:
             log.exception("event %s of %s/%s: not kept", event.DESCRIPTOR.name, self.namespace, self.id)
 
-    def lost(self, process: Process, how: Ended) -> None:
-        """A process that an earlier monitor watched is gone: announce what is known."""
-        if process is self.init:
-            self.init_gone = True
-        self._exited(process, how)
-
-    async def close(self) -> None:
-        """Forget the container without touching it; another monitor takes it over."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _init_ended(self, watch: Watch) -> None:
-        how = await watch.ended
-        self.init_gone = True
+    async def _after_init(self) -> None:
         if not self.traits.private_pids:
             with contextlib.suppress(errors.Error):
                 await self.runtime.kill(signal.SIGKILL, all=True)
         if self.paused:
             with contextlib.suppress(errors.Error):
                 await self._thaw()
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._active and not self.init.starting)
-        self._exited(self.init, how)
-
-    async def _exec_ended(self, process: Process, watch: Watch) -> None:
-        how = await watch.ended
-        self._exited(process, how)
-        await self.leave(process)
 
     def _exited(self, process: Process, how: Ended) -> None:
         self.announce(
@@ -292,15 +253,6 @@ class Container:
         await self.runtime.resume()
         self.paused = False
         self.save()
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _refuse(self, verb: str, *, created: str = "", running: str = "", paused: str = "", stopped: str = "") -> None:
         """Raise errors.FailedPrecondition in the states that have a word, in the words of process/init_state.go."""

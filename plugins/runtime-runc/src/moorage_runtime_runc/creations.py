@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_api.messages import events, types
-from moorage_runtime_runc import checkpoints, consoles, specs, streams
+from moorage_runtime_runc import checkpoints, consoles, openings, specs, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import read_pid
@@ -100,7 +100,7 @@ async def _mount(container: Container, creation: Creation) -> None:
 async def _open_streams(container: Container, creation: Creation, host: Host) -> None:
     owner = streams.Owner(container.namespace, container.id, container.settings.io_uid, container.settings.io_gid)
     relay = host.relay or container.traits.labelled
-    container.init.streams = await streams.open_streams(creation.stdio, owner, host.reaper, host.spawner, relay=relay)
+    container.init.streams = await openings.open_streams(creation.stdio, owner, host, relay=relay)
 
 
 async def _run(container: Container, host: Host) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moorage_api.messages import events
-from moorage_runtime_runc import consoles, streams
+from moorage_runtime_runc import consoles, openings, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import Process, read_pid
@@ -26,7 +26,7 @@ def add(container: Container, exec_id: str, stdio: Stdio, spec: dict[str, Any]) 
     status = container.status(container.init)
     if status in (Status.PAUSED, Status.PAUSING):
         raise errors.FailedPrecondition("cannot exec in a paused state")
-    if status is Status.STOPPED or container.init_gone:
+    if status is Status.STOPPED or container.exits.init_gone:
         raise errors.FailedPrecondition("cannot exec in a stopped state")
     process = Process(exec_id, stdio, {**spec, "terminal": stdio.terminal})
     container.execs[exec_id] = process
@@ -44,20 +44,20 @@ async def start(container: Container, process: Process, host: Host) -> int:
         if process.status is not Status.CREATED or process.pid:
             state = "stopped" if process.status is Status.STOPPED else "running"
             raise errors.FailedPrecondition(f"cannot start a {state} process")
-        container.enter(process)
+        container.exits.enter(process)
         try:
             process.streams = await _open_streams(container, process, host)
             await _to_the_end(asyncio.create_task(_run(container, process, host)))
         except BaseException:
             process.never_started()
             await process.streams.close()
-            await container.leave(process)
+            await container.exits.leave(process)
             raise
         process.status = Status.RUNNING
         container.save()
         container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
         assert process.watch is not None
-        container.follow_exec(process, process.watch)
+        container.exits.follow_exec(process, process.watch)
         return process.pid
 
 
@@ -69,7 +69,7 @@ def pid_file(container: Container, process: Process) -> Path:
 async def _open_streams(container: Container, process: Process, host: Host) -> streams.Streams:
     owner = streams.Owner(container.namespace, process.id, container.settings.io_uid, container.settings.io_gid)
     relay = host.relay or container.traits.labelled
-    return await streams.open_streams(process.stdio, owner, host.reaper, host.spawner, relay=relay)
+    return await openings.open_streams(process.stdio, owner, host, relay=relay)
 
 
 async def _run(container: Container, process: Process, host: Host) -> None:

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage_runtime_runc import adoptions, shims
+from moorage_runtime_runc import adoptions, shields, shims
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.journals import Journal
 from moorage_runtime_runc.ooms import Watcher
@@ -42,6 +42,7 @@ LOCKED = 75
 LINGER = 30.0
 _CHECK = 5.0
 _FLUSH = 1.0
+_SETTLE = 20.0
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class Monitor:
                 os.dup2(2, 1)
             await self._until_useless()
             await self._server.close()
+            await shields.settled(_SETTLE)
             await self._publisher.flush(_FLUSH)
         await self._tasks.close()
         self._ooms.close()

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from moorage_api.convert import mounts, timestamps, typeurls
 from moorage_api.messages import runc_options, shim_v3, task_types
-from moorage_runtime_runc import execs, options, specs, stats
+from moorage_runtime_runc import execs, options, shields, specs, stats
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.creations import Creation
 from moorage_runtime_runc.processes import Process
@@ -120,7 +120,7 @@ class TaskService:
         if request.exec_id:
             process.signal(request.signal)
         else:
-            await container.kill(request.signal, all=request.all)
+            await shields.to_the_end(container.kill(request.signal, all=request.all))
         return Empty()
 
     async def _pids(self, container: Container, request: shim_v3.PidsRequest) -> Message:
@@ -128,16 +128,16 @@ class TaskService:
         return shim_v3.PidsResponse(processes=[_process_info(pid, named.get(pid)) for pid in container.pids()])
 
     async def _pause(self, container: Container, request: shim_v3.PauseRequest) -> Message:
-        await container.pause()
+        await shields.to_the_end(container.pause())
         return Empty()
 
     async def _resume(self, container: Container, request: shim_v3.ResumeRequest) -> Message:
-        await container.resume()
+        await shields.to_the_end(container.resume())
         return Empty()
 
     async def _checkpoint(self, container: Container, request: shim_v3.CheckpointTaskRequest) -> Message:
         flags, work = options.checkpoint_flags(request.options)
-        await container.checkpoint(request.path, work, flags)
+        await shields.to_the_end(container.checkpoint(request.path, work, flags))
         return Empty()
 
     async def _resize(self, container: Container, request: shim_v3.ResizePtyRequest) -> Message:
@@ -152,7 +152,7 @@ class TaskService:
         return Empty()
 
     async def _update(self, container: Container, request: shim_v3.UpdateTaskRequest) -> Message:
-        await container.update(request.resources.value)
+        await shields.to_the_end(container.update(request.resources.value))
         return Empty()
 
     async def _stats(self, container: Container, request: shim_v3.StatsRequest) -> Message:

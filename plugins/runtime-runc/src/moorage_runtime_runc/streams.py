@@ -17,8 +17,6 @@ from pathlib import Path
 from moorage_runtime_runc import fifos, loggers, uris
 from moorage_runtime_runc.descriptors import Descriptors
 from moorage_runtime_runc.pumps import Pump
-from moorage_runtime_runc.reapers import Reaper
-from moorage_runtime_runc.spawns import Spawner
 from moorage_sdk import errors
 from moorage_sdk.tasks import Stdio
 
@@ -37,7 +35,7 @@ class Owner:
 
 
 class Streams:
-    """Made by ``open_streams``; ``child`` is for the runtime's command line, after which ``started`` is called."""
+    """Made by ``openings``; ``child`` is for the runtime's command line, after which ``started`` is called."""
 
     def __init__(self) -> None:
         self._kept = Descriptors()
@@ -149,11 +147,11 @@ class Streams:
     def adopt(self, stdio: Stdio, *, stdin_open: bool) -> None:
         """Hold again what an earlier monitor held of a process that still runs."""
         for target in {stdio.stdout, stdio.stderr} - {""}:
-            path = _plain_path(target)
+            path = _fifo_path(target)
             with contextlib.suppress(errors.Error):
                 if path is not None and fifos.is_fifo(path):
                     self._kept.add(fifos.open_reader(path))
-        stdin = _plain_path(stdio.stdin)
+        stdin = _fifo_path(stdio.stdin)
         if stdin is not None and stdin_open:
             with contextlib.suppress(errors.Error):
                 self._hold_stdin(stdin)
@@ -187,62 +185,10 @@ class Streams:
         return fd
 
 
-async def open_streams(stdio: Stdio, owner: Owner, reaper: Reaper, spawner: Spawner, *, relay: bool = False) -> Streams:
-    """Open everything that ``stdio`` names; waits for the client's readers. Nothing stays open when it raises.
-
-    Raises errors.InvalidArgument for an unknown scheme, errors.DeadlineExceeded, errors.NotFound, errors.Error.
-    """
-    streams = Streams()
-    try:
-        await _fill(streams, stdio, owner, reaper, spawner, relay)
-    except OSError as error:
-        await streams.close()
-        raise errors.Error(f'stdio "{error.filename}": {error.strerror}') from error
-    except BaseException:
-        await streams.close()
-        raise
-    return streams
-
-
-async def _fill(streams: Streams, stdio: Stdio, owner: Owner, reaper: Reaper, spawner: Spawner, relay: bool) -> None:
-    uri = uris.parse(stdio.stdout)
-    if uri is None or uri.scheme == "fifo":
-        output, error = _without_scheme(stdio.stdout), _without_scheme(stdio.stderr)
-        plain = Stdio(_without_scheme(stdio.stdin), output, error, stdio.terminal)
-    elif uri.scheme in ("binary", "binary-v2"):
-        streams.use_logger(await loggers.start(uri, owner.namespace, owner.id, reaper, spawner))
-        plain = Stdio(stdin=stdio.stdin, terminal=stdio.terminal)
-    elif uri.scheme == "file":
-        # Both streams go into the one file, as in createIO of process/io.go.
-        path = _make_file(Path(uri.path))
-        plain = Stdio(stdio.stdin, path, path if not stdio.terminal else "", stdio.terminal)
-    else:
-        raise errors.InvalidArgument(f'stdio "{stdio.stdout}": unknown scheme "{uri.scheme}"')
-    if plain.terminal:
-        await streams.prepare_terminal(plain, owner)
-        return
-    if plain.stdin:
-        streams.add_input(plain.stdin, owner, relay=relay)
-    for number, target in ((1, plain.stdout), (2, plain.stderr)):
-        if target:
-            await streams.add_output(number, target, owner, relay=relay)
-
-
-def _make_file(path: Path) -> str:
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
-    return str(path)
-
-
-def _without_scheme(target: str) -> str:
-    uri = uris.parse(target)
-    return uri.path if uri is not None and uri.scheme == "fifo" else target
-
-
-def _plain_path(target: str) -> Path | None:
+def _fifo_path(target: str) -> Path | None:
     """The path of a FIFO, None for nothing and for a log URI."""
-    plain = _without_scheme(target)
-    return Path(plain) if plain and "://" not in plain else None
+    plain = uris.plain(target)
+    return Path(plain) if plain and uris.parse(plain) is None else None
 
 
 def _chown(fd: int, owner: Owner) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 from pathlib import Path
 
-from moorage_runtime_runc import creations, execs, records
+from moorage_runtime_runc import creations, execs, records, shields
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.creations import Creation
 from moorage_runtime_runc.hosts import Host
@@ -75,21 +75,24 @@ class Tasks:
         if exec_id:
             return await execs.start(container, process, self.host)
         if container.restore_from:
-            return await creations.restore(container, self.host)
-        return await container.start_init()
+            return await shields.to_the_end(creations.restore(container, self.host))
+        return await shields.to_the_end(container.start_init())
 
     async def delete(self, container: Container, exec_id: str) -> Process:
         """Returns the process that was deleted."""
         process = container.process(exec_id)
         if exec_id:
-            await container.delete_exec(process)
-            return process
+            await shields.to_the_end(container.delete_exec(process))
+        else:
+            await shields.to_the_end(self._delete(container))
+        return process
+
+    async def _delete(self, container: Container) -> None:
         await container.delete()
         self._ooms.remove(container)
         self._containers.pop((container.namespace, container.id), None)
         self._forget_files(container.namespace, container.id, container.bundle)
         self.touch()
-        return process
 
     def make(self, namespace: str, creation: Creation, settings: Settings) -> Container:
         """A container as a value, of which nothing exists yet."""
@@ -109,7 +112,7 @@ class Tasks:
     async def close(self) -> None:
         """Forget all of them; they live on."""
         for container in self._containers.values():
-            await container.close()
+            await container.exits.close()
 
     def _forget_files(self, namespace: str, id: str, bundle: Path) -> None:
         self._index.remove(namespace, id)

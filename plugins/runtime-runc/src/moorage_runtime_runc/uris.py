@@ -31,6 +31,12 @@ def parse(text: str) -> Uri | None:
     return Uri(scheme, unescape(path), tuple((_word(key), _word(value)) for key, _, value in pairs))
 
 
+def plain(target: str) -> str:
+    """The path in a ``fifo`` URI; anything else as it is."""
+    uri = parse(target)
+    return uri.path if uri is not None and uri.scheme == "fifo" else target
+
+
 def unescape(text: str) -> str:
     """Percent escapes replaced by the bytes they stand for."""
     data = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,77 @@
+"""The order in which exits are told: after the start, and init's after those of all others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from moorage_runtime_runc.processes import Process
+from moorage_runtime_runc.reapers import Ended, Watch
+from moorage_sdk import errors
+
+
+class Exits:
+    """Waits for the processes of one container and calls ``tell`` for each, once, in the right order."""
+
+    def __init__(self, init: Process, tell: Callable[[Process, Ended], None]) -> None:
+        self._init = init
+        self._tell = tell
+        self._active: set[Process] = set()
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.init_gone = False
+
+    def follow_init(self, watch: Watch, first: Callable[[], Awaitable[None]]) -> None:
+        """From now on init's exit is taken care of; ``first`` is done before it is told."""
+        self._spawn(self._init_ended(watch, first))
+
+    def follow_exec(self, process: Process, watch: Watch) -> None:
+        """From now on the exec's exit is taken care of; its start was announced."""
+        self._spawn(self._exec_ended(process, watch))
+
+    def lost(self, process: Process, how: Ended) -> None:
+        """A process that an earlier monitor watched is gone: tell what is known."""
+        if process is self._init:
+            self.init_gone = True
+        self._tell(process, how)
+
+    def enter(self, process: Process) -> None:
+        """An exec is about to start: init's exit waits for it. Raises errors.FailedPrecondition if that happened."""
+        if self.init_gone:
+            name = self._init.id
+            raise errors.FailedPrecondition(f"container {name} init process is not running: failed precondition")
+        self._active.add(process)
+
+    async def leave(self, process: Process) -> None:
+        """It did not start after all, or its exit was told."""
+        self._active.discard(process)
+        await self.changed()
+
+    async def changed(self) -> None:
+        """Look again whether init's exit can be told: its start is over."""
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """Stop waiting; another monitor takes the processes over."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _init_ended(self, watch: Watch, first: Callable[[], Awaitable[None]]) -> None:
+        how = await watch.ended
+        self.init_gone = True
+        await first()
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._active and not self._init.starting)
+        self._tell(self._init, how)
+
+    async def _exec_ended(self, process: Process, watch: Watch) -> None:
+        self._tell(process, await watch.ended)
+        await self.leave(process)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
