@@ -14,6 +14,7 @@ CONTAINERD_NAMES = {
     "moorage-content-local": "io.containerd.content.v1.content",
     "moorage-tasks-shim": "io.containerd.runtime.v2.task",
 }
+WITHOUT_PLUGINS = {"moorage.slots", "moorage.config", "moorage.hooks", "moorage.provider", "moorage.verb"}
 NAMED_BY_SUBJECT = {"moorage-services", "moorage-cli", "moorage-proxy", "moorage-cri"}
 
 
@@ -21,7 +22,7 @@ def plugins_of(member: Any) -> dict[str, Plugin[Any, Any]]:
     """Registered plugins by ``group:entry point``."""
     found = {}
     for group, entries in member.project.get("entry-points", {}).items():
-        if group in ("moorage.config", "moorage.hooks", "moorage.verb"):
+        if group in WITHOUT_PLUGINS:
             continue
         for entry, target in entries.items():
             module, _, attribute = target.partition(":")
