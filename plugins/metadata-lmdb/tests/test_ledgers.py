@@ -1,3 +1,4 @@
+import threading
 from typing import Any
 
 import pytest
@@ -20,6 +21,28 @@ def test_numbers_are_never_given_twice(rig: Any) -> None:
     rig.reopen()
     seen += [rig.database._ledger.number() for _ in range(1500)]
     assert len(set(seen)) == len(seen)
+
+
+def test_numbering_does_not_wait_for_what_waits_for_it(rig: Any, monkeypatch: Any) -> None:
+    """A new block of numbers needs the writer's thread, which notes deletions after each commit."""
+    monkeypatch.setattr(ledgers, "_BLOCK", 1)
+    ledger = rig.database._ledger
+
+    def delete() -> None:
+        for number in range(150):
+            ledger.change(blob(number))
+            ledger.change(lambda change, number=number: change.delete(rows.BLOBS, "ns", f"sha256:{number:064x}"))
+
+    def number() -> None:
+        for _ in range(300):
+            ledger.number()
+
+    threads = [threading.Thread(target=each, daemon=True) for each in (delete, number, number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_listing_goes_page_by_page(rig: Any, monkeypatch: Any) -> None:

@@ -36,7 +36,9 @@ class Ledger:
         self._touched: set[Node] | None = None
         self._dirty: set[str] = set()
         self._numbers: Iterator[int] = iter(())
-        self._lock = threading.Lock()
+        # Two locks: whoever wants numbers may wait for the writer's thread, which notes what is dirty.
+        self._numbering = threading.Lock()
+        self._noting = threading.Lock()
         with store.read() as txn:
             self._outbox.replay(txn)
 
@@ -68,7 +70,7 @@ class Ledger:
 
     def number(self) -> int:
         """A number that no call ever returned before, also before a restart."""
-        with self._lock:
+        with self._numbering:
             number = next(self._numbers, None)
             if number is None:
                 block = self._store.write(lambda txn: txn.next("backend"))
@@ -99,12 +101,12 @@ class Ledger:
 
     def soil(self, backend: str) -> None:
         """Note that a backend may hold what no row knows: ``content``, or the name of a snapshotter."""
-        with self._lock:
+        with self._noting:
             self._dirty.add(backend)
 
     def cleanse(self) -> set[str]:
         """The backends noted by ``soil`` since the last call."""
-        with self._lock:
+        with self._noting:
             dirty, self._dirty = self._dirty, set()
         return dirty
 
