@@ -8,14 +8,29 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from moorage_api.convert import typeurls
-from moorage_api.messages import transfer, transfer_types
-from moorage_client import streams, transfers
+from moorage_api.messages import introspection, rpc_status, transfer, transfer_types
+from moorage_client import plugins, streams, transfers
 from moorage_client.clients import Client
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Credentials, Progress, Pull, Registry, Unpack
 
 HERE = Platform("linux", "amd64")
+
+
+async def offered(request: introspection.PluginsRequest, context: Any) -> introspection.PluginsResponse:
+    assert list(request.filters) == ["type==io.containerd.grpc.v1,id==transfer"]
+    return introspection.PluginsResponse(plugins=[introspection.Plugin(type="io.containerd.grpc.v1", id="transfer")])
+
+
+async def failed(request: introspection.PluginsRequest, context: Any) -> introspection.PluginsResponse:
+    answer = introspection.PluginsResponse()
+    answer.plugins.add(type="io.containerd.grpc.v1", id="transfer", init_err=rpc_status.Status(message="broken"))
+    return answer
+
+
+async def absent(request: introspection.PluginsRequest, context: Any) -> introspection.PluginsResponse:
+    return introspection.PluginsResponse()
 
 
 class Daemon:
@@ -27,7 +42,11 @@ class Daemon:
         self.received: dict[str, asyncio.Queue[Any]] = {}
 
     def handlers(self) -> dict[str, dict[str, Any]]:
-        return {streams.SERVICE: {"Stream": self._stream}, transfers.SERVICE: {"Transfer": self._transfer}}
+        return {
+            plugins.SERVICE: {"Plugins": offered},
+            streams.SERVICE: {"Stream": self._stream},
+            transfers.SERVICE: {"Transfer": self._transfer},
+        }
 
     async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         iterator = aiter(requests)
@@ -145,13 +164,13 @@ def test_a_failure_is_the_transfers_own(talk: Any) -> None:
         pull(talk, Daemon(script), Pull("r/x:1"), lambda progress: None)
 
 
-@pytest.mark.parametrize("report", [None, lambda progress: None])
-def test_a_daemon_without_the_service(talk: Any, report: Any) -> None:
+@pytest.mark.parametrize("answer", [absent, failed])
+def test_a_daemon_without_the_service(talk: Any, answer: Any) -> None:
     async def work(client: Client) -> None:
-        await client.transfers.pull(Pull("r/x:1"), report)
+        await client.transfers.pull(Pull("r/x:1"), lambda progress: None)
 
     with pytest.raises(errors.Unimplemented, match="not offered") as caught:
-        talk({}, work)
+        talk({plugins.SERVICE: {"Plugins": answer}}, work)
     assert "containerd 1.7" in caught.value.hint
 
 

@@ -20,13 +20,15 @@ INTERVAL = 0.1
 """Seconds between looks at a log that is followed."""
 
 
-def create(namespace: str, id: str, folder: Path = FOLDER) -> Path:
+def create(namespace: str, id: str, folder: Path | None = None) -> Path:
     """An empty log, mode 0600 in directories of mode 0700: what a program writes is nobody else's business.
 
     Made here because the runtime would make it with modes of its own. A log that exists is kept and appended to.
     """
+    folder = folder or FOLDER
     directory = folder / identifiers.validate(namespace, "namespace")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (folder, directory):  # mkdir gives parents that it makes the mode of the umask
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"{identifiers.validate(id, 'container')}.log"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     return path

@@ -104,6 +104,12 @@ async def forget_task(client: Client, container: Container, ended: Exit) -> None
         return  # somebody removed it meanwhile
 
 
+async def discard(client: Client, id: str) -> None:
+    """Remove a container that could not be started, with whatever it got by then; its task is gone already."""
+    with suppress(errors.NotFound):
+        await remove(client, await client.containers.get(id))
+
+
 async def remove(client: Client, container: Container) -> None:
     """Delete a container whose task has ended or never was: task, record, snapshot, log and FIFOs."""
     process = await lookups.task(client, container.id)

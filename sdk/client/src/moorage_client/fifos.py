@@ -27,8 +27,12 @@ class Fifos:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def create(*, stdin: bool, terminal: bool, folder: Path = DEFAULT_FOLDER) -> Fifos:
-    """New FIFOs, mode 0600. With a terminal there is one output. Raises OSError."""
+def create(*, stdin: bool, terminal: bool, folder: Path | None = None) -> Fifos:
+    """New FIFOs, mode 0600, in the default folder unless told otherwise. With a terminal there is one output.
+
+    Raises OSError.
+    """
+    folder = folder or DEFAULT_FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(dir=folder))
     names = {"stdin": stdin, "stdout": True, "stderr": not terminal}
@@ -41,7 +45,7 @@ def create(*, stdin: bool, terminal: bool, folder: Path = DEFAULT_FOLDER) -> Fif
 
 
 @contextmanager
-def temporary(*, stdin: bool, terminal: bool, folder: Path = DEFAULT_FOLDER) -> Iterator[Fifos]:
+def temporary(*, stdin: bool, terminal: bool, folder: Path | None = None) -> Iterator[Fifos]:
     """``create`` for the length of a ``with`` block."""
     made = create(stdin=stdin, terminal=terminal, folder=folder)
     try:

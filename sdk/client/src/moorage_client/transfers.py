@@ -12,11 +12,15 @@ from google.protobuf.message import Message
 from moorage_api.convert import platforms, typeurls
 from moorage_api.messages import transfer, transfer_types
 from moorage_client.calls import Caller
+from moorage_client.plugins import Plugins
 from moorage_client.streams import Named, Streams
 from moorage_sdk import errors
 from moorage_sdk.transfers import Authority, Credentials, Progress, Pull
 
 SERVICE = "containerd.services.transfer.v1.Transfer"
+PLUGIN = "type==io.containerd.grpc.v1,id==transfer"
+"""How introspection tells whether the service is there."""
+
 _REALM = re.compile(r'realm="([^"]*)"', re.IGNORECASE)
 
 Report = Callable[[Progress], None]
@@ -27,6 +31,7 @@ class Transfers:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
         self._streams = Streams(caller)
+        self._plugins = Plugins(caller)
 
     async def pull(self, pull: Pull, report: Report | None = None) -> None:
         """Fetch an image from its registry, unpack it as wished and name it. All of it happens in the daemon.
@@ -34,13 +39,22 @@ class Transfers:
         The authority is asked in a thread, so it may prompt. Raises what ``moorage_sdk.transfers.Transfer.pull`` does,
         and errors.Unimplemented with a hint by a daemon without the service.
         """
-        with _explained():
-            async with AsyncExitStack() as stack:
-                source = await self._source(pull, stack)
-                options = transfer.TransferOptions()
-                if report is not None:
-                    options.progress_stream = await stack.enter_async_context(self._progress(report))
-                await self._transfer(source, _destination(pull), options)
+        await self._require()
+        async with AsyncExitStack() as stack:
+            source = await self._source(pull, stack)
+            options = transfer.TransferOptions()
+            if report is not None:
+                options.progress_stream = await stack.enter_async_context(self._progress(report))
+            await self._transfer(source, _destination(pull), options)
+
+    async def _require(self) -> None:
+        """Ask before a stream is opened: grpc loses the status of one that is refused while it is written to."""
+        found = [plugin for plugin in await self._plugins.list([PLUGIN]) if plugin.status == "ok"]
+        if not found:
+            raise errors.Unimplemented(
+                "transfer service: not offered by this daemon",
+                hint="pulling needs mooraged, or containerd 1.7 or later; load an archive instead",
+            )
 
     async def _transfer(self, source: Message, destination: Message, options: transfer.TransferOptions) -> None:
         request = transfer.TransferRequest(
@@ -81,20 +95,6 @@ class Transfers:
 
 _LAST_LINES = 1.0
 """Seconds to wait for progress that is still under way when the transfer is over."""
-
-
-class _explained:
-    """Turns the bare "unknown service" of a daemon that has no such service into what a person can act on."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
-        if isinstance(error, errors.Unimplemented) and "unknown service" in error.message:
-            raise errors.Unimplemented(
-                "transfer service: not offered by this daemon",
-                hint="pulling needs mooraged, or containerd 1.7 or later; load an archive instead",
-            ) from None
 
 
 def _destination(pull: Pull) -> transfer_types.ImageStore:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from moorage_cli import images, options, runs, sessions
@@ -37,7 +39,7 @@ async def run(client: Client, creation: Creation, *, detach: bool, remove: bool)
             return 0
         ended = await runs.foreground(client, container, streams)
     except BaseException:
-        await creations.remove(client, container)
+        await asyncio.shield(runs.discard(client, container.id))
         raise
     if ended is None:
         return 0

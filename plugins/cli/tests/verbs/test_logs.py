@@ -1,0 +1,22 @@
+from typing import Any
+
+
+def test_all_and_the_last(cli: Any) -> None:
+    cli("run", "-d", "--name", "c", "busybox", "sh", "-c", "echo one; echo two >&2; echo three")
+    cli("wait", "c")
+    assert sorted(cli("logs", "c").out.split()) == ["one", "three", "two"]
+    assert len(cli("logs", "--tail", "1", "c").out.split()) == 1
+    assert cli("logs", "--tail", "0", "c").out == ""
+
+
+def test_following_ends_with_the_container(cli: Any) -> None:
+    cli("run", "-d", "--name", "c", "busybox", "sh", "-c", "echo one; sleep 0.5; echo two")
+    assert cli("logs", "-f", "c").out == "one\ntwo\n"
+
+
+def test_none(cli: Any) -> None:
+    cli("create", "--name", "c", "busybox", "true")
+    result = cli("logs", "c")
+    assert result.code == 1
+    assert "keeps no log" in result.err
+    assert result.err.count("\n") == 2
