@@ -4,6 +4,8 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from moorage_kv import State, Store, WriteTxn, validation
+from moorage_kv import State, Store, WriteTxn, stores, validation
 from moorage_sdk import errors
 
 TABLES = ("rows", "other")
@@ -77,6 +79,45 @@ def test_a_snapshot_does_not_change(tmp_path: Path) -> None:
         with store.read() as after:
             assert after.table("rows").get(b"k") == b"v"
     store.close()
+
+
+def test_closing_waits_for_readers(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.write(lambda txn: txn.table("rows").put(b"k", b"v"))
+    inside, go = threading.Event(), threading.Event()
+    seen: list[bytes | None] = []
+
+    def read() -> None:
+        with store.read() as txn:
+            inside.set()
+            go.wait(20)
+            seen.append(txn.table("rows").get(b"k"))
+
+    reader, closer = threading.Thread(target=read), threading.Thread(target=store.close)
+    reader.start()
+    assert inside.wait(20)
+    closer.start()
+    deadline = time.monotonic() + 20
+    while store.state is not State.CLOSED and time.monotonic() < deadline:
+        time.sleep(0.001)
+    with pytest.raises(errors.Unavailable, match="closed"), store.read():
+        pytest.fail("read a store that is being closed")
+    go.set()
+    reader.join(20)
+    closer.join(20)
+    assert seen == [b"v"]
+    open_store(tmp_path).close()
+
+
+def test_a_reader_that_never_ends_does_not_keep_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "PATIENCE", 0.01)
+    store = open_store(tmp_path)
+    store.write(lambda txn: txn.table("rows").put(b"k", b"v"))
+    with store.read() as txn:
+        store.close()
+        assert txn.table("rows").get(b"k") == b"v"
+    assert store.state is State.CLOSED
+    store._env.close()
 
 
 def test_schema_goes_forward_with_a_copy_and_never_back(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ Migration = Callable[[WriteTxn], None]
 # Only address space: the file is as large as what was written. Never resized, for that needs a moment without readers.
 MAP_SIZE = 16 << 30
 READERS = 512
+PATIENCE = 5.0
+"""Seconds that closing waits for readers; with one that stays longer the file is left mapped until the process ends."""
+
 _SCHEMA = b"schema"
 
 
@@ -55,6 +59,8 @@ class Store:
         self._tables = tables
         self._lock = lock
         self._closed = False
+        self._readers = 0
+        self._idle = threading.Condition(threading.Lock())
         self._writer = Writer(env, tables, str(path))
 
     @classmethod
@@ -120,10 +126,8 @@ class Store:
             ResourceExhausted: more than ``READERS`` snapshots are open.
             DataLoss: a damaged page was met.
         """
-        if self._closed:
-            raise errors.Unavailable(f'store "{self.path}": closed')
         try:
-            with self._env.begin() as raw:
+            with self._reading(), self._env.begin() as raw:
                 txn = ReadTxn(raw, self._tables, str(self.path))
                 try:
                     yield txn
@@ -159,7 +163,8 @@ class Store:
         part = Path(f"{os.fspath(target)}.part")
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            self._env.copyfd(fd, compact=True)
+            with self._reading():
+                self._env.copyfd(fd, compact=True)
             os.fsync(fd)
         except lmdb.Error as error:
             part.unlink()
@@ -170,15 +175,33 @@ class Store:
         _sync(part.parent)
 
     def close(self) -> None:
-        """Commit what is queued and give the files back. May be called again."""
-        if self._closed:
-            return
+        """Commit what is queued, wait for readers and give the files back. May be called again."""
         self._writer.close()
-        self._closed = True
-        self._env.close()
+        with self._idle:
+            if self._closed:
+                return
+            self._closed = True
+            idle = self._idle.wait_for(lambda: not self._readers, PATIENCE)
+        if idle:
+            # Unmapping the file under a reader, who may be in C code without the interpreter's lock, means SIGSEGV.
+            self._env.close()
         if self._writer.failure is None:
             validation.seal(self.path)
         os.close(self._lock)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._idle:
+            if self._closed:
+                raise errors.Unavailable(f'store "{self.path}": closed')
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._readers -= 1
+                if self._closed:
+                    self._idle.notify_all()
 
     def _migrate(self, schema: int, migrations: Mapping[int, Migration]) -> None:
         with self.read() as txn:
