@@ -16,11 +16,12 @@ from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.metadata import MemoryMetadata
 from moorage_testkit.fakes.rebasing import RebasingSnapshotter
-from moorage_testkit.images import Layout, layered, multi_platform, push
+from moorage_testkit.images import LAYERED, Layout, layered, multi_platform, push
 from moorage_testkit.registries import Proxy, Registry, available
-from moorage_transfer_local.pulls import LocalTransfer, Options
-from moorage_transfer_local.registries import Settings
+from moorage_transfer_local.pulls import LocalTransfer
 from moorage_transfer_local.retries import Policy
+from moorage_transfer_local.servers import Settings
+from moorage_transfer_local.sessions import Options
 from moorage_transfer_local.transports import Timeouts
 
 QUICK = Settings(Timeouts(5.0, 20.0), Policy(base=0.01, cap=0.05, longest=0.2))
@@ -49,6 +50,24 @@ class World:
 
     def pull(self, pull: Pull) -> Image:
         return self.transfer.pull(self.view, pull, self.lines.append)
+
+    def tops(self) -> list[str]:
+        """Snapshots on which no other lies."""
+        parents = {info.parent for info in self.snapshots.infos.values()}
+        return [name for name in self.snapshots.infos if name not in parents]
+
+    def assert_layered(self) -> None:
+        """The image ``layered`` or ``big`` is there, unpacked, and nothing else."""
+        [top] = self.tops()
+        root = self.snapshots.folders[top]
+        assert {name: (root / name).read_bytes() for name in LAYERED} == LAYERED
+        assert not any((root / name).exists() for name in ("etc/gone", "srv/gone", "opt/old"))
+
+    def assert_nothing_named(self) -> None:
+        """A failed pull leaves no image, no lease and no half snapshot."""
+        assert self.view.images.list() == []
+        assert self.view.leases.list() == []
+        assert not [name for name in self.snapshots.infos if name.startswith("extract-")]
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from moorage_sdk.descriptors import OCI_LAYER_GZIP, OCI_MANIFEST, Descriptor
 from moorage_sdk.transfers import Credentials
 from moorage_testkit.registries import Exchange, Proxy
 from moorage_transfer_local import hosts, references
-from moorage_transfer_local.registries import MAX_MANIFEST, Repository, Settings
+from moorage_transfer_local.registries import MAX_MANIFEST, Repository
 from moorage_transfer_local.retries import Policy
+from moorage_transfer_local.servers import Settings
 from moorage_transfer_local.stops import Stop
 from moorage_transfer_local.transports import Timeouts
 

@@ -13,8 +13,9 @@ import pytest
 from moorage_sdk import errors
 from moorage_testkit import certificates
 from moorage_testkit.registries import Exchange, Proxy
+from moorage_transfer_local.failures import Failed
 from moorage_transfer_local.hosts import Security
-from moorage_transfer_local.transports import Failed, Timeouts, Transport, elsewhere, is_web, origin, redacted
+from moorage_transfer_local.transports import Timeouts, Transport
 
 LOCAL = Security(skip_verify=True)
 
@@ -119,16 +120,6 @@ def test_certificates_are_checked_unless_told_otherwise(tmp_path: Path, transpor
             trusting.close()
 
 
-def test_unreadable_certificates_are_named(tmp_path: Path) -> None:
-    with pytest.raises(errors.FailedPrecondition, match="registry certificates"):
-        Transport(Security(roots=(tmp_path / "none",)), Timeouts())
-
-
-def test_only_roots_hold_elsewhere(tmp_path: Path) -> None:
-    full = Security((tmp_path / "ca",), ((tmp_path / "c", None),), True)
-    assert elsewhere(full) == Security(roots=(tmp_path / "ca",))
-
-
 @pytest.mark.parametrize("tls", [False, True])
 def test_abort_wakes_a_reader_and_forbids_more(tmp_path: Path, tls: bool, release: threading.Event) -> None:
     transport = Transport(LOCAL, Timeouts(5, 600))
@@ -189,73 +180,3 @@ def test_two_lengths_are_a_broken_answer(server: Proxy, transport: Transport) ->
     server.on("GET", "/", lambda exchange: exchange.set("Content-Length", "1, 2"))
     with pytest.raises(Failed):
         transport.send("GET", server.url + "/", {})
-
-
-class TestProxies:
-    """A proxy of the network, not of the testkit: what the environment names."""
-
-    @pytest.fixture
-    def environment(self, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUEST_METHOD"):
-            monkeypatch.delenv(name, raising=False)
-            monkeypatch.delenv(name.lower(), raising=False)
-        return monkeypatch
-
-    @pytest.mark.parametrize("scheme", ["", "http://", "http://me:p%40ss@"])
-    def test_one_is_asked_for_a_plain_registry(
-        self, environment: pytest.MonkeyPatch, server: Proxy, transport: Transport, scheme: str
-    ) -> None:
-        environment.setenv("HTTP_PROXY", scheme + server.address)
-        server.on("GET", "/x", Exchange.answer, 200, {}, b"by proxy")
-        with transport.send("GET", "http://registry.invalid/x", {}) as response:
-            assert response.body(100) == b"by proxy"
-        [request] = server.requests
-        assert request.target == "http://registry.invalid/x"
-        expected = "Basic bWU6cEBzcw==" if "@" in scheme else ""
-        assert request.header("Proxy-Authorization") == expected
-
-    def test_one_tunnels_to_a_secure_registry(
-        self, environment: pytest.MonkeyPatch, transport: Transport, server: Proxy
-    ) -> None:
-        environment.setenv("https_proxy", server.url)
-        with pytest.raises(Failed, match="Tunnel connection failed: 501"):
-            transport.send("GET", "https://registry.invalid/x", {})  # the server knows no CONNECT, but was asked
-
-    def test_none_is_asked_for_exceptions_and_for_this_machine(
-        self, environment: pytest.MonkeyPatch, server: Proxy, transport: Transport
-    ) -> None:
-        environment.setenv("http_proxy", "http://127.0.0.1:9")
-        with transport.send("GET", server.url, {}) as response:
-            assert response.status == 404
-        environment.setenv("no_proxy", ".invalid,10.0.0.1")
-        for address in ("http://registry.invalid/", "http://a.registry.invalid:5000/"):
-            with pytest.raises(Failed, match=r"[Nn]ame"):
-                transport.send("GET", address, {})
-
-    def test_networks_are_exceptions(self, environment: pytest.MonkeyPatch, transport: Transport) -> None:
-        environment.setenv("http_proxy", "ftp://never-asked")
-        environment.setenv("no_proxy", "x,10.0.0.0/8,nonsense/9, fd00::/8")
-        assert transport._pools.to("http://10.1.2.3:5000/") is transport._pools.to("http://[fd00::1]/")
-        with pytest.raises(errors.FailedPrecondition):
-            transport._pools.to("http://11.1.2.3/")
-
-    def test_a_malformed_one_is_named(self, environment: pytest.MonkeyPatch, transport: Transport) -> None:
-        environment.setenv("http_proxy", "ftp://me:secret@proxy")
-        with pytest.raises(errors.FailedPrecondition, match='proxy "ftp://proxy"'):
-            transport.send("GET", "http://registry.invalid/", {})
-
-
-def test_urls_for_people_have_no_secrets() -> None:
-    assert redacted("https://u:p@a.io/b?sig=secret") == "https://a.io/b?…"
-    assert redacted("https://a.io/b") == "https://a.io/b"
-
-
-def test_origins_compare() -> None:
-    assert origin("https://A.io/x") == origin("https://a.io:443/y") != origin("http://a.io/x")
-
-
-@pytest.mark.parametrize(
-    ("url", "answer"), [("https://a.io", True), ("http://[::1]:5/x", True), ("a.io", False), ("http://[x", False)]
-)
-def test_web_addresses_are_recognised(url: str, answer: bool) -> None:
-    assert is_web(url) is answer

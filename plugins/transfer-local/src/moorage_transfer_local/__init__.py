@@ -1,7 +1,7 @@
 """Images from registries into the store: resolve, fetch, unpack, name.
 
-The modules, from the wire upwards: ``transports`` (one HTTP hop), ``credentials`` (challenges and tokens),
-``registries`` (requests that survive a bad registry), ``hosts`` and ``references`` (where an image lives),
-``manifests`` (what a registry says about an image), ``fetches`` (one blob), ``unpacks`` (one stack of layers),
-``pulls`` (all of it).
+The modules, from the wire upwards: ``pools`` and ``transports`` (one HTTP hop), ``credentials`` (challenges and
+tokens), ``servers`` (requests that survive a bad server), ``registries`` (one repository), ``hosts`` and ``references``
+(where an image lives), ``manifests`` (what is said about it), ``fetches`` (one blob), ``stacks`` and ``unpacks``
+(layers), ``sessions`` and ``pulls`` (all of it).
 """

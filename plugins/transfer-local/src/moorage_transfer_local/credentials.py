@@ -21,7 +21,8 @@ from urllib.parse import urlencode, urlsplit
 from moorage_sdk import errors
 from moorage_sdk.transfers import Credentials
 from moorage_transfer_local.challenges import Challenge, parse
-from moorage_transfer_local.transports import Response, is_web, origin, redacted
+from moorage_transfer_local.transports import Response
+from moorage_transfer_local.urls import is_web, origin, redacted
 
 MAX_TOKEN_ANSWER = 1 << 20
 DEFAULT_LIFETIME = 60.0
