@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,21 @@ def test_stacks_of_threads_and_tasks_are_dumped(tmp_path: object) -> None:
     assert done.stdout.startswith(f"{tmp_path}/x.") and "0o600" in done.stdout.splitlines()[0]
     assert "waiting" in done.stdout and "Current thread" in done.stdout
     assert "stacks of all threads and tasks" in done.stderr
+
+
+def test_a_task_of_compiled_code_is_dumped_too(tmp_path: Path) -> None:
+    """grpc's coroutines have frames without line numbers, for which asyncio's own printing raises TypeError."""
+
+    class Task:
+        def get_stack(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(f_code=SimpleNamespace(co_filename="x.pyx", co_name="serve"), f_lineno=None)]
+
+    tasks: Any = [Task()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes.tempfile, "gettempdir", lambda: str(tmp_path))
+        path = processes.dump_stacks("x", tasks)
+    assert path is not None
+    assert 'File "x.pyx", line None, in serve' in path.read_text()
 
 
 def test_a_link_in_the_place_of_the_stacks_is_replaced_not_followed(tmp_path: object) -> None:

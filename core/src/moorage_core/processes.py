@@ -97,8 +97,11 @@ def dump_stacks(name: str, tasks: Iterable[asyncio.Task[Any]] = ()) -> Path | No
         faulthandler.dump_traceback(file, all_threads=True)
         file.seek(0, os.SEEK_END)
         for task in tasks:
-            file.write("\n")
-            task.print_stack(file=file)
+            file.write(f"\n{task!r}\n")
+            # Task.print_stack would do, but fails on frames without a line number, which compiled coroutines have.
+            for frame in task.get_stack():
+                code = frame.f_code
+                file.write(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}\n')
         file.seek(0)
         log.info("stacks of all threads and tasks", extra={"path": path, "stack": file.read()})
     return path
