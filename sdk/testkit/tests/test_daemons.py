@@ -53,6 +53,12 @@ def test_ctr_failing_is_an_error_unless_allowed(base: Path) -> None:
         assert daemon.ctr("images", "check", "--no-such-flag", check=False).returncode != 0
 
 
+def test_ctr_without_an_answer_is_an_error_with_the_stacks(base: Path) -> None:
+    with Daemon(daemons.moorage(), base) as daemon:
+        with pytest.raises(AssertionError, match=r"(?s)events: no answer in 1 s.*stacks of all threads"):
+            daemon.ctr("events", timeout=1)
+
+
 def test_the_sweep_takes_processes_and_mounts(base: Path) -> None:
     daemon = Daemon(daemons.moorage(), base)
     (daemon.state / "left").mkdir(parents=True)

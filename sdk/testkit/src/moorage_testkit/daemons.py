@@ -163,12 +163,25 @@ class Daemon:
         return self.log.read_bytes()[-size:].decode("utf-8", "replace")
 
     def ctr(self, *words: str, timeout: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the host's ``ctr`` against it. Raises AssertionError with what it said unless ``check`` is false."""
-        done = subprocess.run(
-            ["ctr", "--address", self.address, *words], capture_output=True, text=True, timeout=timeout, check=False
-        )
+        """Run the host's ``ctr`` against it. Raises AssertionError with what it said unless ``check`` is false.
+
+        Also when it takes longer than ``timeout`` seconds, with the stacks of the daemon's threads in its log.
+        """
+        command = ["ctr", "--address", self.address, *words]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"ctr {' '.join(words)}: no answer in {timeout:g} s\n{self._stacks()}") from None
         assert not check or done.returncode == 0, f"ctr {' '.join(words)}: {done.stderr.strip()}\n{self.tail()}"
         return done
+
+    def _stacks(self) -> str:
+        """What the daemon does right now, which it logs on SIGUSR1."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(1)
+        return self.tail(30000)
 
     def sweep(self) -> None:
         """End everything that is left, gently where possible, and remove what it made outside of ``base``."""

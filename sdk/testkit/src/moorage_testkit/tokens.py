@@ -67,8 +67,14 @@ class TokenServer:
         chain = [base64.b64encode(certificates.der(self._certificate.certificate)).decode()]
         head = {"typ": "JWT", "alg": "RS256", "x5c": chain}
         body = {
-            "iss": ISSUER, "sub": "", "aud": SERVICE, "jti": secrets.token_hex(8),
-            "nbf": now - 10, "iat": now, "exp": now + 300, "access": access,
+            "iss": ISSUER,
+            "sub": "",
+            "aud": SERVICE,
+            "jti": secrets.token_hex(8),
+            "nbf": now - 10,
+            "iat": now,
+            "exp": now + 300,
+            "access": access,
         }
         signed = f"{_encoded(json.dumps(head).encode())}.{_encoded(json.dumps(body).encode())}"
         return f"{signed}.{_encoded(certificates.sign(self._certificate.key, signed.encode()))}"
