@@ -308,6 +308,7 @@ CASES = {
     ),
     "hard link to nothing": Case(Tar().link("new", "absent"), error=errors.InvalidArgument),
     "hard link to a directory": Case(Tar().folder("d").link("new", "d"), error=errors.InvalidArgument),
+    "hard link of a directory to itself": Case(Tar().folder("d").link("d", "d"), error=errors.InvalidArgument),
     "hard link to the directory above": Case(Tar().folder("d").link("new", "d/.."), error=errors.InvalidArgument),
     "hard link to a whiteout": Case(
         Tar().file(".wh.etc").link("new", "etc"), before=etc, error=errors.InvalidArgument

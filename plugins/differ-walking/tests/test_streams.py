@@ -64,7 +64,8 @@ def test_slow_sources() -> None:
     "data",
     [
         gzip.compress(DATA)[:-1], gzip.compress(DATA)[:-9], gzip.compress(DATA)[:5000],
-        gzip.compress(b"a") + b"garbage", zstd.compress(DATA)[:-1], zstd.compress(DATA)[:5000], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd",
+        gzip.compress(b"a") + b"garbage", zstd.compress(DATA)[:-1], zstd.compress(DATA)[:5000],
+        b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd",
         gzip.compress(DATA)[:300_000] + bytes(100) + gzip.compress(DATA)[300_100:],
     ],
 )  # fmt: skip

@@ -176,6 +176,8 @@ class Extraction:
         parent = os.dup(parent)
         try:
             source = self._source(path, base)
+            if stat.S_ISDIR(os.stat(base, dir_fd=source, follow_symlinks=False).st_mode):
+                raise errors.InvalidArgument(f"layer entry {entry.name[:200]!r}: link to a directory: invalid argument")
             if not _same(source, base, parent, name):
                 paths.remove_entry(parent, name)
                 os.link(base, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)

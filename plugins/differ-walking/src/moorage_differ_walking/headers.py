@@ -82,9 +82,13 @@ def number(field: bytes) -> int:
 
 
 def _verify(block: bytes, field: bytes) -> None:
-    wanted = number(field)
     # The checksum is made with blanks in its own place.
     unsigned = sum(block) - sum(field) + 8 * 32
+    digits = text(field.strip(b" \0"))
+    try:
+        wanted = int(digits, 8) if digits.isdigit() else -1
+    except ValueError:
+        wanted = -1
     if wanted == unsigned:
         return
     # Some old writers added the bytes as signed ones.

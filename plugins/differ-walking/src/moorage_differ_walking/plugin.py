@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.limits import Limits
@@ -22,6 +22,11 @@ class Config:
     """Uncompressed to compressed bytes, for layers past 1 GiB."""
     max_seconds: int = _DEFAULT.seconds
     """How long one layer may take."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                raise ValueError(f"{field.name} must be positive")
 
 
 def make(ctx: InitContext, config: Config) -> Differ:
