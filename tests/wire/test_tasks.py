@@ -43,7 +43,7 @@ class Container:
         self.client, self.id = client, f"task-{uuid.uuid4().hex[:8]}"
         self.process = spec["process"]
         spec = {**spec, "process": {**spec["process"], "args": ["sh", "-c", script]}}
-        spec["linux"] = {**spec["linux"], "cgroupsPath": f"/moorage-wire/{self.id}"}
+        spec["linux"] = {**spec["linux"], "cgroupsPath": f"/moorage-wire-{self.id}"}
         self.spec = json.dumps(spec).encode()
 
     async def __aenter__(self) -> Container:

@@ -1,6 +1,7 @@
 """Who carries a runtime name."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,19 @@ def test_no_name_and_unknown_names_are_refused(runtime: ShimRuntime) -> None:
         carriers(runtime).choose("")
     with pytest.raises(errors.NotFound):
         carriers(runtime).choose("io.containerd.nothere.v9")
+
+
+def test_a_plugin_is_asked_through_the_shim_that_came_with_it(
+    runtime: ShimRuntime, binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = binary.rename(binary.with_name("containerd-shim-moorage-v2"))
+    monkeypatch.setattr(sys, "argv", [str(own.with_name("mooraged"))])
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    for name in runtime.names:
+        assert carriers(runtime).binary(name).path == own
+    assert carriers(runtime).binary(str(own)).path == own
+    with pytest.raises(errors.NotFound):
+        carriers(runtime).binary("io.containerd.nothere.v9")
 
 
 def test_a_plugin_starts_finds_and_cleans(runtime: ShimRuntime) -> None:

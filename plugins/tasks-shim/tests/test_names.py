@@ -44,8 +44,12 @@ def test_names_are_looked_up_in_the_path(tmp_path: Path) -> None:
 
 def test_names_are_looked_up_beside_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shim = executable(tmp_path / "containerd-shim-x-v1")
-    monkeypatch.setattr(sys, "argv", [str(tmp_path / "mooraged")])
-    assert names.resolve("io.containerd.x.v1", "/nowhere") == shim
+    for attribute, value in (("argv", [str(tmp_path / "mooraged")]), ("executable", str(tmp_path / "python3"))):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", ["/elsewhere/mooraged"])
+            patched.setattr(sys, attribute, value)
+            assert names.resolve("io.containerd.x.v1", "/nowhere") == names.beside("io.containerd.x.v1") == shim
+    assert names.beside("io.containerd.x.v1") is None
 
 
 @pytest.mark.parametrize("runtime", ["bin/shim", "./shim.v1/x", "runc", "", "../io.containerd.runc.v2"])

@@ -48,6 +48,7 @@ class PluginCarrier(Carrier):
     patient = True
 
     def __init__(self, runtime: Runtime) -> None:
+        self.names = runtime.names
         self._runtime = runtime
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
@@ -102,5 +103,10 @@ class Carriers:
         return BinaryCarrier(self._make(Path(record.binary))) if record.binary else self.choose(record.runtime)
 
     def binary(self, runtime: str) -> Binary:
-        """The binary of a name, also one that a plugin serves: to ask it about itself. Raises as ``choose``."""
-        return self._make(names.resolve(runtime))
+        """The binary to ask about a runtime: that of its name, or what came with the plugin that serves the name.
+
+        Raises as ``choose``.
+        """
+        carrier = self._plugins.get(runtime)
+        own = filter(None, map(names.beside, carrier.names)) if carrier else iter(())
+        return self._make(next(own, None) or names.resolve(runtime))

@@ -36,11 +36,18 @@ def resolve(runtime: str, search: str | None = None) -> Path:
             f'runtime "{runtime}": invalid runtime name: invalid argument',
             hint="write a name like io.containerd.runc.v2 or the absolute path of a shim",
         )
-    found = shutil.which(name, path=search) or _executable(Path(sys.argv[0]).resolve().parent / name)
-    if not found:
+    found = shutil.which(name, path=search)
+    path = Path(found).absolute() if found else beside(runtime)
+    if path is None:
         raise errors.NotFound(f'runtime "{runtime}": binary not installed "{name}": not found')
-    return Path(found).absolute()
+    return path
 
 
-def _executable(path: Path) -> str:
-    return os.fspath(path) if path.is_file() and os.access(path, os.X_OK) else ""
+def beside(runtime: str) -> Path | None:
+    """The shim of a runtime's name that was installed together with the daemon."""
+    name = binary_name(runtime)
+    for folder in (Path(sys.argv[0]).resolve().parent, Path(sys.executable).parent):
+        path = folder / name
+        if name and path.is_file() and os.access(path, os.X_OK):
+            return path
+    return None
