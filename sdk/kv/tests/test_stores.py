@@ -1,4 +1,3 @@
-import contextlib
 import os
 import signal
 import stat
@@ -47,21 +46,6 @@ def test_nothing_is_open_to_others(tmp_path: Path) -> None:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "store").iterdir()} == {0o600}
-
-
-def test_descriptors_do_not_reach_children(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
-    ours = [int(link.name) for link in Path("/proc/self/fd").iterdir() if _target(link).startswith(str(tmp_path))]
-    assert len(ours) >= 3
-    assert not any(os.get_inheritable(fd) for fd in ours)
-    store.close()
-
-
-def _target(link: Path) -> str:
-    try:
-        return str(link.readlink())
-    except OSError:
-        return ""
 
 
 def test_a_second_opener_is_refused(tmp_path: Path) -> None:
@@ -152,30 +136,6 @@ def test_a_copy_is_a_store(tmp_path: Path) -> None:
     assert not list((tmp_path / "two").glob("*.part"))
 
 
-def test_a_reserve_lies_behind_the_data(tmp_path: Path) -> None:
-    store = open_store(tmp_path, reserve=1 << 20)
-    store.write(lambda txn: txn.table("rows").put(b"k", b"v" * 5000))
-    assert (tmp_path / validation.DATA).stat().st_size > 1 << 20
-    store.close()
-    store = open_store(tmp_path, reserve=1 << 20)
-    with store.read() as txn:
-        assert txn.table("rows").get(b"k") == b"v" * 5000
-    assert store.stats().used < 1 << 20
-    store.close()
-
-
-def test_names_of_tables_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(errors.Internal, match='"_mine"'):
-        Store.open(tmp_path, tables=("_mine",))
-
-
-def test_a_file_that_is_no_store_is_refused_and_kept(tmp_path: Path) -> None:
-    (tmp_path / validation.DATA).write_bytes(b"not a store" * 1000)
-    with pytest.raises(errors.DataLoss, match="damaged"):
-        open_store(tmp_path)
-    assert (tmp_path / validation.DATA).read_bytes().startswith(b"not a store")
-
-
 CHILD = """
 import sys, threading, time
 from moorage_kv import Store
@@ -211,24 +171,6 @@ def test_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
         store.close()
 
 
-READER = """
-import os, sys, signal, lmdb
-print(os.getpid(), flush=True)
-env = lmdb.open(sys.argv[1], max_dbs=4, map_size=32 << 20)
-txn = env.begin()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_the_slot_of_a_dead_reader_is_freed(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
-    child = subprocess.run([sys.executable, "-c", READER, str(tmp_path)], capture_output=True, text=True, check=False)
-    store = open_store(tmp_path)
-    assert child.stdout.strip() not in store._env.readers().split()
-    assert store._env.reader_check() == 0
-    store.close()
-
-
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")
 def test_a_full_disk_refuses_writes_and_recovers(tmp_path: Path) -> None:
@@ -246,24 +188,6 @@ def test_a_full_disk_refuses_writes_and_recovers(tmp_path: Path) -> None:
             assert list(txn.table("rows").scan_keys()) == [b"kept", b"small"]
     finally:
         store.close()
-        subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-@pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")
-def test_a_reserve_lets_deletions_go_on_without_a_free_byte(tmp_path: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(tmp_path)], check=True)
-    try:
-        store = open_store(tmp_path / "store", reserve=4 << 20)
-        store.write(lambda txn: [txn.table("rows").put(b"%d" % n, b"x" * 1000) for n in range(500)] and None)
-        with contextlib.suppress(OSError):
-            (tmp_path / "ballast").write_bytes(bytes(16 << 20))
-        assert os.statvfs(tmp_path).f_bavail == 0
-        for number in range(500):
-            assert store.write(lambda txn, number=number: txn.table("rows").delete(b"%d" % number))
-        store.write(lambda txn: txn.table("rows").put(b"new", b"v"))
-        store.close()
-    finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 

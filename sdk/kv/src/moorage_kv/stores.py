@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from moorage_kv import builds, faults, locks, validation
+from moorage_kv import builds, environments, faults, locks, validation
 from moorage_kv.txns import SYSTEM, ReadTxn, WriteTable, WriteTxn
 from moorage_kv.writers import Writer
 from moorage_sdk import errors
@@ -24,7 +24,6 @@ Migration = Callable[[WriteTxn], None]
 
 # Only address space: the file is as large as what was written. Never resized, for that needs a moment without readers.
 MAP_SIZE = 16 << 30
-READERS = 512
 PATIENCE = 5.0
 """Seconds that closing waits for readers; with one that stays longer the file is left mapped until the process ends."""
 
@@ -92,14 +91,7 @@ class Store:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = locks.acquire(directory / "lock")
         try:
-            _validate(directory)
-            options = {"map_size": map_size, "metasync": durable}
-            env, handles = _environment(directory, tables, options)
-            if reserve:
-                # Allocating is done on a file that nobody has mapped, and only LMDB can lay out a new one.
-                env.close()
-                _allocate(directory, reserve)
-                env, handles = _environment(directory, tables, options)
+            env, handles = environments.acquire(directory, tables, map_size=map_size, durable=durable, reserve=reserve)
             store = cls(directory, env, handles, lock)
         except BaseException:
             os.close(lock)
@@ -123,7 +115,7 @@ class Store:
 
         Raises:
             Unavailable: the store is closed.
-            ResourceExhausted: more than ``READERS`` snapshots are open.
+            ResourceExhausted: more than ``environments.READERS`` snapshots are open.
             DataLoss: a damaged page was met.
         """
         try:
@@ -227,58 +219,6 @@ def _upgrade(txn: WriteTxn, versions: range, migrations: Mapping[int, Migration]
             raise errors.FailedPrecondition(f'store "{txn._path}": no migration from schema {version}')
         migrations[version](txn)
     _system(txn).put(_SCHEMA, str(versions.stop).encode())
-
-
-def _validate(directory: Path) -> None:
-    if not (directory / validation.DATA).exists():
-        return
-    if validation.unseal(directory) and validation.extent(directory).complete:
-        return
-    if verdict := validation.verdict(directory):
-        raise errors.DataLoss(f'store "{directory}": damaged: {verdict}', hint="restore data.mdb from a copy")
-
-
-def _allocate(directory: Path, reserve: int) -> None:
-    fd = os.open(directory / validation.DATA, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # a file system without fallocate, or already full: nothing to reserve
-            os.posix_fallocate(fd, 0, validation.extent(directory).needed + reserve)
-    finally:
-        os.close(fd)
-
-
-def _environment(directory: Path, tables: Sequence[str], options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    if wrong := [name for name in tables if name.startswith("_")]:
-        raise errors.Internal(f'table "{wrong[0]}": names with a leading underscore are the store\'s own')
-    try:
-        env = lmdb.open(
-            os.fspath(directory),
-            mode=0o600,
-            max_dbs=len(tables) + 1,
-            max_readers=READERS,
-            max_spare_txns=8,
-            readahead=False,
-            **options,
-        )
-    except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
-        raise errors.DataLoss(f'store "{directory}": damaged: {error}') from error
-    except lmdb.Error as error:
-        raise faults.translate(error, str(directory)) from error
-    try:
-        env.reader_check()
-        _keep_from_children(directory)
-        return env, {name: env.open_db(name.encode()) for name in (*tables, SYSTEM)}
-    except lmdb.Error as error:
-        env.close()
-        raise faults.translate(error, str(directory)) from error
-
-
-def _keep_from_children(directory: Path) -> None:
-    # liblmdb opens its data file, once for pages and once for meta pages, without O_CLOEXEC.
-    for link in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # descriptors come and go while we look
-            if link.readlink().parent == directory.resolve():
-                os.set_inheritable(int(link.name), False)
 
 
 def _sync(directory: Path) -> None:
