@@ -10,6 +10,8 @@ import grpc
 import pytest
 
 from moorage_api import methods
+from moorage_api.convert import typeurls
+from moorage_api.messages import types
 
 PREFIX = "containerd.services."
 
@@ -74,3 +76,16 @@ def test_some_need_no_namespace(both: Any, service: str, method: str) -> None:
         assert await client.verdict(service, method, namespace="") == "OK"
 
     both.run(talk)
+
+
+def test_a_runtime_tells_about_itself(moorage: Any) -> None:
+    async def talk(client: Any) -> None:
+        asked = typeurls.pack(types.RuntimeRequest(runtime_path="io.containerd.runc.v2"))
+        plugin = {"type": "io.containerd.runtime.v2", "id": "task", "options": asked}
+        said = await client.ask("introspection", "PluginInfo", plugin, namespace="")
+        assert list(said.plugin.platforms)
+        info = typeurls.unpack(said.extra)
+        assert isinstance(info, types.RuntimeInfo)
+        assert info.version.version
+
+    moorage.run(talk)
