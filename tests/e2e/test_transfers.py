@@ -154,6 +154,24 @@ def test_a_killed_daemon_resumes_the_pull(daemon: Daemon, proxy: Proxy, tmp_path
     assert_mountable(daemon, f"{proxy.address}/test/layered:latest", tmp_path)
 
 
+def test_a_collection_meanwhile_takes_nothing(daemon: Daemon, proxy: Proxy, tmp_path: Path) -> None:
+    pull(daemon, wanted(proxy.address, "multi"))
+    release = threading.Event()
+    proxy.on("GET", BLOBS, lambda e: e.stall(100_000, release) if len(e.body) > 200_000 else None, times=4)
+    pulling = threading.Thread(target=pull, args=(daemon, wanted(proxy.address)))
+    pulling.start()
+    try:
+        wait_until(lambda: received(daemon) > 50_000, 30)
+        daemon.ctr("images", "rm", "--sync", f"{proxy.address}/test/multi:latest")
+    finally:
+        release.set()
+        pulling.join()
+    daemon.ctr("images", "tag", f"{proxy.address}/test/layered:latest", "again")
+    daemon.ctr("images", "rm", "--sync", "again")
+    assert "complete (5/5)" in daemon.ctr("images", "check").stdout
+    assert_mountable(daemon, f"{proxy.address}/test/layered:latest", tmp_path)
+
+
 def test_a_client_that_goes_leaves_nothing_behind(daemon: Daemon, proxy: Proxy) -> None:
     release = threading.Event()
     proxy.on("GET", BLOBS, lambda e: e.stall(100_000, release) if len(e.body) > 200_000 else None)

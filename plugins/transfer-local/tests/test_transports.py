@@ -157,6 +157,16 @@ def test_dripping_headers_expire() -> None:
         transport.close()
 
 
+def test_who_reads_slowly_is_not_the_servers_fault(server: Proxy) -> None:
+    transport = Transport(Security(), Timeouts(5, 0.05))
+    server.on("GET", "/", Exchange.answer, 200, {}, b"x" * 100)
+    with transport.send("GET", server.url + "/", {}) as response:
+        for chunk in response.chunks():
+            time.sleep(0.1)
+            assert chunk == b"x" * 100
+    transport.close()
+
+
 def test_a_dripping_body_is_no_progress() -> None:
     server = Dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + b"x" * 9000, 0.01)
     transport = Transport(Security(), Timeouts(5, 0.5))

@@ -57,20 +57,22 @@ class Response:
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives. Raises Failed when it breaks off or crawls."""
-        mark, received = time.monotonic(), 0
+        # Only time spent waiting for the server counts, for whoever takes the chunks may be slow, too.
+        waited, received = 0.0, 0
         while True:
+            began = time.monotonic()
             try:
                 data = self._response.read1(CHUNK)
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 raise failed(f'"{redacted(self.url)}": body broke off', error) from error
             if not data:
                 return
-            yield data
+            waited += time.monotonic() - began
             received += len(data)
-            now = time.monotonic()
+            yield data
             if received >= MIN_PROGRESS:
-                mark, received = now, 0
-            elif now - mark > self._timeouts.progress:
+                waited, received = 0.0, 0
+            elif waited > self._timeouts.progress:
                 raise Failed(f'"{redacted(self.url)}": no progress for {self._timeouts.progress:g} s')
 
     def body(self, limit: int) -> bytes:
