@@ -1,7 +1,7 @@
 """The committed descriptor sets against containerd's API, message by message and service by service.
 
 The facts are JSON files that lie beside the repository, in ``shared/wire``. Where they are absent, the golden bytes of
-``tests/messages`` remain.
+``sdk/api/tests/messages`` remain.
 """
 
 import json
@@ -14,7 +14,7 @@ from google.protobuf import descriptor_pb2
 
 from moorage_api import definitions
 
-WIRE = Path(__file__).parents[3].parent / "shared" / "wire"
+WIRE = Path(__file__).parents[3] / "shared" / "wire"
 APIS = ("containerd", "cgroup1-metrics", "cgroup2-metrics")
 
 Field = descriptor_pb2.FieldDescriptorProto
