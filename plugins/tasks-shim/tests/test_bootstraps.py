@@ -92,6 +92,10 @@ def test_who_wants_protobuf(name: str, output: str, wanted: bool) -> None:
     assert bootstraps.wants_protobuf(name, output) is wanted
 
 
+def test_an_operator_knows_better() -> None:
+    assert bootstraps.wants_protobuf("containerd-shim-kata-v2", "no idea", ["containerd-shim-kata-v2"])
+
+
 def test_deletion() -> None:
     said = shim_v3.DeleteResponse(pid=7, exit_status=137)
     assert bootstraps.deletion(said.SerializeToString()) == said

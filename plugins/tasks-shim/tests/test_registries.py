@@ -10,6 +10,7 @@ import pytest
 from moorage_api.messages import events
 from moorage_sdk import errors
 from moorage_sdk.tasks import Creation, Status
+from moorage_tasks_shim.bundles import Bundles
 from moorage_testkit.fakes.shims import ShimRuntime
 
 SPEC = b'{"ociVersion": "1.0.2"}'
@@ -168,6 +169,62 @@ def test_one_shim_that_hangs_does_not_hold_up_the_others_at_start(house: Callabl
             shim.hang.clear()
             await until(lambda: second.registry.get("ns", "a").link)
             second.registry.close()
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_tidied_up_keeps_nobody_from_their_tasks(
+    house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(bundles: Bundles, alive: frozenset[tuple[str, str]]) -> None:
+        raise errors.FailedPrecondition("directory: holds a mount point")
+
+    async def run() -> None:
+        first = house()
+        async with first.shim:
+            await populate(first, "a")
+            first.registry.close()
+            monkeypatch.setattr(Bundles, "tidy", refuse)
+            second = first.again()
+            assert [each.container_id for each in await second.manager.list("ns")] == ["a"]
+            second.registry.close()
+
+    asyncio.run(run())
+    assert "holds a mount point" in caplog.text
+
+
+def test_a_delete_that_lost_its_shim_can_be_repeated(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        await here.shim.start()
+        await populate(here, "a")
+        here.shim.hang.add("Delete")
+        deleting = asyncio.create_task(here.manager.delete("ns", "a"))
+        await until(lambda: here.shim.calls["Delete"])
+        await here.shim.stop()
+        with pytest.raises(errors.Unavailable):
+            await deleting
+        here.shim.hang.clear()
+        async with here.shim:
+            await until(lambda: here.registry.get("ns", "a").link)
+            await here.manager.delete("ns", "a")
+            assert list(here.bundles.all()) == []
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_faults_of_work_in_the_background_are_logged(
+    house: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("unheard of")
+
+    async def run() -> None:
+        here = house()
+        here.registry.background(fail())
+        await until(lambda: "unheard of" in caplog.text)
+        here.registry.close()
 
     asyncio.run(run())
 

@@ -42,12 +42,13 @@ class Binary:
     daemon: Daemon
     env: Sequence[str] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
+    protobuf_shims: Sequence[str] = ()
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
         """Start a shim for the bundle, or learn which one takes it. Raises errors.Unavailable with its words."""
         version = await self._run(["-v"], b"", os.fspath(self.path.parent), self.timeouts.load, check=False)
         told = bootstraps.legacy_parameters(options)
-        if bootstraps.wants_protobuf(self.path.name, version.decode("utf-8", "replace")):
+        if bootstraps.wants_protobuf(self.path.name, version.decode("utf-8", "replace"), self.protobuf_shims):
             told = bootstraps.parameters(bundle, self.daemon, options)
         output = await self._run([*self._flags(bundle), "start"], told, bundle.path, self.timeouts.start, bundle)
         return bootstraps.answer(output)

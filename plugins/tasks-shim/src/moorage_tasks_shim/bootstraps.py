@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -40,8 +41,10 @@ class Daemon:
     socket_dir: str = ""
 
 
-def wants_protobuf(name: str, version_output: str) -> bool:
-    """Whether the shim of this file name reads BootstrapParams, by what it prints for ``-v``."""
+def wants_protobuf(name: str, version_output: str, told: Sequence[str] = ()) -> bool:
+    """Whether the shim of this file name reads BootstrapParams, by what it prints for ``-v`` or as we were ``told``."""
+    if name in told:
+        return True
     match = _ANSWER.search(version_output)
     since = _PROTOBUF_SINCE.get(name)
     return bool(since and match and (int(match[1]), int(match[2])) >= since)

@@ -50,6 +50,8 @@ class Config:
     """``NAME=value`` for the environment of shims' binaries."""
     socket_dir: str = ""
     """Where shims that ask for it make their sockets."""
+    protobuf_shims: tuple[str, ...] = ()
+    """File names of shims that read BootstrapParams at their start, besides those that are known to."""
 
 
 def make(ctx: InitContext, config: Config) -> TaskManager:
@@ -75,7 +77,7 @@ def _binaries(ctx: InitContext, config: Config, timeouts: Timeouts) -> Callable[
         socket_dir=config.socket_dir or str(theirs.get("socket_dir", "")),
     )
     env = config.env or tuple(str(each) for each in theirs.get("env", ()))
-    return lambda path: Binary(path, daemon, env, timeouts)
+    return lambda path: Binary(path, daemon, env, timeouts, config.protobuf_shims)
 
 
 def _adjust(ctx: InitContext) -> Adjust | None:

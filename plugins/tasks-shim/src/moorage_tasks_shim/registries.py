@@ -74,7 +74,7 @@ class Registry:
         """Run a coroutine that nobody waits for; it is cancelled by ``close``."""
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._finished)
         return task
 
     async def loaded(self) -> None:
@@ -100,9 +100,9 @@ class Registry:
             del self._tasks[task.key]
         link = task.link
         if link is not None:
+            task.attach(None)  # before anything is awaited: a link is released once
             if shutdown:
                 await self.shut_down(link, task.bundle, task.record)
-            task.attach(None)
             await self.links.release(link)
         if task.log:
             task.log.close()
@@ -122,13 +122,18 @@ class Registry:
             # The usual end of this call is that the shim closes the connection before it has answered.
             log.debug("shim of %s/%s: shutdown: %s", bundle.namespace, bundle.id, error)
 
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work on tasks: failed", exc_info=error)
+
     async def _load(self) -> None:
         try:
             found = await self.disk(lambda: list(self.bundles.all()))
             await asyncio.gather(*map(self._load_bundle, found))
             await self.disk(self.bundles.tidy, frozenset(self._tasks))
-        except OSError as error:
-            log.error("tasks of an earlier daemon: not found again: %s", error)
+        except (OSError, errors.Error) as error:
+            log.error("tasks of an earlier daemon: not all are in order: %s", error)
 
     async def _load_bundle(self, bundle: Bundle) -> None:
         task = await self._remembered(bundle)
@@ -174,7 +179,7 @@ class Registry:
     async def _recover(self, task: Task) -> None:
         """Find the task's shim, however long it takes, or learn that it is dead."""
         pause = _FIRST_PAUSE
-        while not task.deleting.locked() and self._tasks.get(task.key) is task:
+        while self._tasks.get(task.key) is task:
             try:
                 async with self._slots:
                     link = await self._reach(task)
