@@ -40,6 +40,7 @@ def test_a_bound_feed_streams() -> None:
     feed.write(b"b")
     assert feed.finish() == RESULT
     assert (application.data, application.closed, feed.touched) == (b"ab", True, True)
+    assert not feed.streaming
     assert feed.finish() is None
 
 
@@ -69,6 +70,16 @@ def test_an_unknown_media_type_is_left_to_whoever_applies() -> None:
     feed.begin()
     assert feed.finish() is None
     assert not feed.touched
+
+
+def test_without_an_unpacker_to_spare_nothing_is_streamed() -> None:
+    feed = Feed()
+    feed.bind(lambda: None)
+    feed.begin()
+    feed.write(b"a")
+    assert not feed.streaming
+    assert not feed.touched
+    assert feed.finish() is None
 
 
 @pytest.mark.parametrize("failure", [errors.DataLoss("x"), errors.InvalidArgument("x")])

@@ -60,5 +60,13 @@ def test_places_are_limited_and_given_back() -> None:
         assert places.count == 1
 
 
+def test_a_place_can_be_tried_for() -> None:
+    places = Places(1)
+    assert places.try_take()
+    assert not places.try_take()
+    places.give_back()
+    assert places.try_take()
+
+
 def test_there_is_at_least_one_place() -> None:
     assert Places(0).count == 1

@@ -10,7 +10,7 @@ from moorage_sdk.transfers import TRANSFER
 from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.metadata import MemoryMetadata
-from moorage_transfer_local.plugin import Config, UnpackConfig, default_snapshotter, differs_for, plugin
+from moorage_transfer_local.plugin import MANY, Config, UnpackConfig, default_snapshotter, differs_for, plugin
 from moorage_transfer_local.pulls import LocalTransfer
 
 
@@ -21,6 +21,14 @@ def test_it_is_containerds_plugin() -> None:
 def test_it_is_made_of_metadata_and_differs(tmp_path: Path) -> None:
     plugins = {"metadata": {"lmdb": MemoryMetadata()}, "differ": {"walking": TarDiffer()}}
     assert isinstance(plugin.make(Context(tmp_path, plugins=plugins), Config()), LocalTransfer)
+
+
+@pytest.mark.parametrize("downloads", [0, -1])
+def test_no_limit_is_a_limit_of_threads(tmp_path: Path, downloads: int) -> None:
+    plugins = {"metadata": {"lmdb": MemoryMetadata()}, "differ": {}}
+    made = plugin.make(Context(tmp_path, plugins=plugins), Config(max_concurrent_downloads=downloads))
+    assert isinstance(made, LocalTransfer)
+    assert made._options.downloads == MANY
 
 
 def test_containerds_settings_are_understood() -> None:

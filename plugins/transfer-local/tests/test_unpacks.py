@@ -168,6 +168,24 @@ class TestAnyOrder:
         assert bench.top(stack()) == ALL
 
 
+def test_many_layers_are_not_many_unpackers(bench: Bench) -> None:
+    """All are downloaded before the first is unpacked, yet no more than two unpackers are started by then."""
+    opened: list[int] = []
+
+    class Counting(TarDiffer):
+        def open(self, media_type, mounts, *, sync=False):
+            made = super().open(media_type, mounts, sync=sync)
+            opened.append(sum(not application.closed for application in self.applications))
+            return made
+
+    unpacker = bench.unpacker(Counting(), parallel=True)
+    unpacker.run(stack())
+    assert max(opened) <= 2
+    assert unpacker.unpacking is not None
+    assert [unpacker.unpacking.try_take() for _ in range(3)] == [True, True, False]
+    assert bench.top(stack()) == ALL
+
+
 def test_a_snapshotter_that_brings_the_layer_itself_needs_no_download(bench: Bench) -> None:
     """The protocol of remote snapshotters: prepare says "already exists" and the committed snapshot is there."""
 

@@ -13,7 +13,8 @@ from moorage_sdk import errors
 from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.differs import Application
 
-Open = Callable[[], Application]
+Open = Callable[[], Application | None]
+"""Starts an unpacker; None when there is none to spare."""
 
 
 class Feed:
@@ -42,10 +43,15 @@ class Feed:
             return
         try:
             self._application = open()
-            self.touched = True
+            self.touched = self._application is not None
         except errors.Unimplemented:
             # Applying it later says the same, or another differ can do it.
             self._application = None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether an unpacker has the layer in hand."""
+        return self._application is not None
 
     def skip(self) -> None:
         """The download does not begin at the first byte: nothing can be streamed."""

@@ -51,4 +51,11 @@ class Places:
         try:
             yield
         finally:
-            self._places.release()
+            self.give_back()
+
+    def try_take(self) -> bool:
+        """Occupy a place if one is free; ``give_back`` it."""
+        return self._places.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        self._places.release()

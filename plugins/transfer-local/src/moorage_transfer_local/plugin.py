@@ -19,6 +19,7 @@ from moorage_transfer_local.transports import Timeouts
 
 DEFAULT_SNAPSHOTTER = "overlayfs"
 DEFAULT_DIFFER = "walking"
+MANY = 32
 FIVE_MINUTES = Duration(300)
 """``defaults/defaults_unix.go`` and ``defaults/defaults_differ_unix.go`` in containerd v2.3."""
 
@@ -37,7 +38,7 @@ class UnpackConfig:
 @dataclass(frozen=True)
 class Config:
     max_concurrent_downloads: int = 3
-    """Blobs downloaded at once, over all pulls."""
+    """Blobs downloaded at once, over all pulls; 0 for as many as there are threads for."""
     max_concurrent_unpacks: int = 1
     """Layers of one image unpacked at once; more than 1 takes effect where the snapshotter can rebase."""
     check_platform_supported: bool = False
@@ -56,7 +57,7 @@ def make(ctx: InitContext, config: Config) -> Transfer:
     metadata = ctx.one(METADATA)
     differs = ctx.all(DIFFER)
     options = Options(
-        downloads=config.max_concurrent_downloads,
+        downloads=config.max_concurrent_downloads if config.max_concurrent_downloads > 0 else MANY,
         unpacks=config.max_concurrent_unpacks,
         strict_platform=config.check_platform_supported,
         config_path=config.config_path,

@@ -40,6 +40,26 @@ class Target:
     mounts: tuple[Mount, ...]
 
 
+class _Placed(Application):
+    """An unpacker that occupies a place until it is closed: many small layers must not become many processes."""
+
+    def __init__(self, application: Application, places: Places) -> None:
+        self._application = application
+        self._places: Places | None = places
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._application.write(data)
+
+    def finish(self) -> Descriptor:
+        return self._application.finish()
+
+    def close(self) -> None:
+        self._application.close()
+        if self._places is not None:
+            self._places.give_back()
+            self._places = None
+
+
 @dataclass
 class Unpacker:
     """Unpacks for one pull into one snapshotter; ``differs`` in the order to try them.
@@ -105,8 +125,11 @@ class Unpacker:
 
     def _fetch_and_fill(self, layer: Layer, feed: Feed, target: Target, fetch: Future[None], unpacking: Places) -> None:
         fetch.result()
-        with unpacking.take(self.fetcher.stop):
-            self._fill(layer, feed, target)
+        if feed.streaming:
+            self._fill(layer, feed, target)  # has its place since its first byte
+        else:
+            with unpacking.take(self.fetcher.stop):
+                self._fill(layer, feed, target)
 
     @contextmanager
     def _stopped_on_failure(self) -> Iterator[None]:
@@ -160,8 +183,16 @@ class Unpacker:
         if isinstance(differ, StreamApplier):
             feed.bind(lambda: self._open(differ, layer, target))
 
-    def _open(self, differ: StreamApplier, layer: Layer, target: Target) -> Application:
-        return differ.open(layer.descriptor.media_type, target.mounts)
+    def _open(self, differ: StreamApplier, layer: Layer, target: Target) -> Application | None:
+        if self.unpacking is None:
+            return differ.open(layer.descriptor.media_type, target.mounts)
+        if not self.unpacking.try_take():
+            return None
+        try:
+            return _Placed(differ.open(layer.descriptor.media_type, target.mounts), self.unpacking)
+        except BaseException:
+            self.unpacking.give_back()
+            raise
 
     def _fetch(self, layer: Layer, feed: Feed) -> Future[None]:
         return self.downloads.submit(self.fetcher.blob, layer.descriptor, feed)
