@@ -38,11 +38,11 @@ class ContainerService:
         return containers.GetContainerResponse(container=to_message(found))
 
     async def list(self, request: containers.ListContainersRequest, call: Call) -> containers.ListContainersResponse:
-        return containers.ListContainersResponse(containers=map(to_message, await self._selected(request, call)))
+        return containers.ListContainersResponse(containers=await self._selected(request, call))
 
     async def list_stream(self, request: containers.ListContainersRequest, call: Call) -> None:
         for container in await self._selected(request, call):
-            await call.send(containers.ListContainerMessage(container=to_message(container)))
+            await call.send(containers.ListContainerMessage(container=container))
 
     async def create(self, request: containers.CreateContainerRequest, call: Call) -> CreateContainerResponse:
         store = call.view(self._metadata).containers
@@ -59,9 +59,12 @@ class ContainerService:
         await self._storage.run(call.view(self._metadata).containers.delete, request.id)
         return Empty()
 
-    async def _selected(self, request: containers.ListContainersRequest, call: Call) -> Sequence[Container]:
-        found = await self._storage.run(call.view(self._metadata).containers.list)
-        return selected(found, request.filters, lookups.container)
+    async def _selected(self, request: containers.ListContainersRequest, call: Call) -> Sequence[containers.Container]:
+        """All of it on the pool: to filter and translate thousands of containers would hold up the loop."""
+        store = call.view(self._metadata).containers
+        return await self._storage.run(
+            lambda: [*map(to_message, selected(store.list(), request.filters, lookups.container))]
+        )
 
 
 def from_message(message: containers.Container) -> Container:

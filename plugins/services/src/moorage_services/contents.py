@@ -80,9 +80,13 @@ class ContentService:
         return content.StatusResponse(status=status_message(status))
 
     async def list_statuses(self, request: content.ListStatusesRequest, call: Call) -> content.ListStatusesResponse:
-        found = await self._storage.run(self._store(call).statuses)
-        chosen = selected(found, request.filters, lookups.status)
-        return content.ListStatusesResponse(statuses=map(status_message, chosen))
+        store = self._store(call)
+
+        def answer() -> content.ListStatusesResponse:
+            chosen = selected(store.statuses(), request.filters, lookups.status)
+            return content.ListStatusesResponse(statuses=map(status_message, chosen))
+
+        return await self._storage.run(answer)
 
     async def write(self, requests: AsyncIterator[content.WriteContentRequest], call: Call) -> None:
         """The writer is closed, and its reference free, before the stream's status goes out, however it ends."""

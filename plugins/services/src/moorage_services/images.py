@@ -38,8 +38,13 @@ class ImageService:
         return images.GetImageResponse(image=to_message(call.view(self._metadata).images.get(request.name)))
 
     async def list(self, request: images.ListImagesRequest, call: Call) -> images.ListImagesResponse:
-        found = await self._storage.run(call.view(self._metadata).images.list)
-        return images.ListImagesResponse(images=map(to_message, selected(found, request.filters, lookups.image)))
+        store = call.view(self._metadata).images
+
+        def answer() -> images.ListImagesResponse:
+            found = selected(store.list(), request.filters, lookups.image)
+            return images.ListImagesResponse(images=map(to_message, found))
+
+        return await self._storage.run(answer)
 
     async def create(self, request: images.CreateImageRequest, call: Call) -> images.CreateImageResponse:
         store = call.view(self._metadata).images

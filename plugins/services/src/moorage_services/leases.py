@@ -48,8 +48,12 @@ class LeaseService:
         return Empty()
 
     async def list(self, request: leases.ListRequest, call: Call) -> leases.ListResponse:
-        found = await self._storage.run(call.view(self._metadata).leases.list)
-        return leases.ListResponse(leases=map(to_message, selected(found, request.filters, lookups.lease)))
+        store = call.view(self._metadata).leases
+
+        def answer() -> leases.ListResponse:
+            return leases.ListResponse(leases=map(to_message, selected(store.list(), request.filters, lookups.lease)))
+
+        return await self._storage.run(answer)
 
     async def add_resource(self, request: leases.AddResourceRequest, call: Call) -> Empty:
         resource = Resource(request.resource.id, request.resource.type)

@@ -88,10 +88,12 @@ class Links:
     async def release(self, link: Link) -> None:
         """One task less; with the last one the connection goes."""
         link.tasks -= 1
-        if link.tasks <= 0 and self._links.get(link.path) is link:
+        if link.tasks > 0:
+            return
+        if self._links.get(link.path) is link:
             del self._links[link.path]
             self._connecting.pop(link.path, None)
-            await link.close()
+        await link.close()
 
     def abandon(self) -> None:
         """Drop all connections, without a word to the shims. The loop closes them when it goes on."""
