@@ -48,7 +48,8 @@ def test_fed_piece_by_piece(job: Callable[..., Apply], tmp_path: Path) -> None:
 
 def test_file_is_read_by_the_worker_itself(job: Callable[..., Apply], tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(LAYER)
-    with open(tmp_path / "blob", "rb") as file:
+    with open(tmp_path / "blob", "rb", buffering=0) as file:
+        file.seek(100)
         worker = Worker(job(), file.fileno())
         assert worker.result().size == len(LAYER)
         worker.close()

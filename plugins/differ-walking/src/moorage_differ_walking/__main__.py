@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -17,7 +18,11 @@ from moorage_sys import faults, syncing, userns_maps
 
 
 class _Input:
-    """Standard input without buffering."""
+    """Standard input without buffering, from its beginning: a file's position may be shared with somebody."""
+
+    def __init__(self) -> None:
+        with contextlib.suppress(OSError):  # a pipe has no position
+            os.lseek(0, 0, os.SEEK_SET)
 
     def read(self, size: int, /) -> bytes:
         return os.read(0, size)
