@@ -65,9 +65,9 @@ def containerd() -> Program:
 
 
 @contextmanager
-def directory() -> Iterator[Path]:
+def directory(parent: Path | None = None) -> Iterator[Path]:
     """A fresh directory whose name is short enough for sockets beneath it (108 bytes, unix(7))."""
-    base = Path(tempfile.mkdtemp(prefix="moorage-test-"))
+    base = Path(tempfile.mkdtemp(prefix="moorage-test-", dir=parent))
     base.chmod(0o755)
     try:
         yield base
@@ -91,6 +91,8 @@ class Daemon:
         self.config = base / "config.toml"
         self.namespaces = frozenset(namespaces)
         self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        """Seconds from the last ``start`` to the first answer."""
 
     def __enter__(self) -> Self:
         try:
@@ -130,12 +132,14 @@ class Daemon:
 
     def start(self) -> Self:
         """Start and wait until it answers. Raises AssertionError with the end of its log when it does not."""
+        began = time.monotonic()
         process = self.spawn()
-        deadline = time.monotonic() + START
+        deadline = began + START
         while not answers(self.address):
             assert process.poll() is None, f"the daemon ended with {process.returncode}:\n{self.tail()}"
             assert time.monotonic() < deadline, f"the daemon does not answer:\n{self.tail()}"
             time.sleep(_POLL)
+        self.started = time.monotonic() - began
         return self
 
     def kill(self) -> None:

@@ -1,0 +1,66 @@
+"""Speed and memory beside containerd: both daemons in one run, in turns, with the same runc and the same images.
+
+    python tests/bench/run.py --cache /var/cache/minbase          # everything; root, about five minutes
+    python tests/bench/run.py --only run --pairs 100
+
+Numbers of a busy machine say little by themselves, so what counts is the ratio of medians taken alternately. Nothing
+here fails because of a number; the aims stand in the last column.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import memories
+import pulls
+import runs
+import sides
+import starts
+import tables
+from tables import Row
+
+MEASURES: dict[str, Callable[[sides.Bench], Sequence[Row]]] = {
+    "run": runs.measure,
+    "pull": pulls.measure,
+    "start": starts.measure,
+    "memory": memories.measure,
+}
+NEEDED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "busybox", "docker-registry", "skopeo", "debootstrap")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    missing = [name for name in NEEDED if not shutil.which(name)]
+    if missing or os.geteuid():
+        sys.stderr.write(f"bench: needs root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}\n")
+        return 2
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        bench = sides.make(stack, arguments)
+        for name in arguments.only or MEASURES:
+            sys.stderr.write(f"measuring: {name}\n")
+            rows += MEASURES[name](bench)
+    sys.stdout.write(tables.format(rows))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Compare mooraged with containerd on this machine.")
+    parser.add_argument("--only", action="append", choices=list(MEASURES), help="a measure (repeatable)")
+    parser.add_argument("--cache", type=Path, default=Path("/var/cache/moorage-bench"), help="where minbase is kept")
+    parser.add_argument("--fast", type=Path, default=Path("/dev/shm"), help="a tmpfs for the daemons' directories")
+    parser.add_argument("--pairs", type=int, default=30, help="pairs of runs")
+    parser.add_argument("--pulls", type=int, default=5, help="pairs of pulls")
+    parser.add_argument("--starts", type=int, default=7, help="pairs of starts")
+    parser.add_argument("--containers", type=int, default=10, help="containers for the memory of each more")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
