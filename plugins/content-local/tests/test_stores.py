@@ -8,6 +8,8 @@ import pytest
 
 from moorage_content_local.stores import LocalStore
 from moorage_sdk import digests, errors
+from moorage_sdk.mounts import Mount
+from moorage_sys import mounts
 
 
 def test_layout_and_modes(tmp_path: Path) -> None:
@@ -89,3 +91,62 @@ def test_symbolic_link_in_place_of_the_data_is_not_followed(tmp_path: Path) -> N
     with pytest.raises(errors.Error):
         store.writer("ref")
     assert (tmp_path / "victim").read_bytes() == b"host"
+
+
+@pytest.mark.parametrize("moment", ["fsync", "rename", "renamed", "synced", "removing"])
+def test_killed_while_committing(tmp_path: Path, moment: str) -> None:
+    """A whole ingest or a whole blob, never half of either, and the other one is gone after the next start."""
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from moorage_content_local import ingests, stores
+die = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
+def after(owner, name):
+    real = getattr(owner, name)
+    setattr(owner, name, lambda *a, **k: (real(*a, **k), die()))
+writer = stores.LocalStore(Path(sys.argv[1])).writer("ref", size=3)
+writer.write(b"abc")
+if {moment!r} == "fsync": os.fsync = die
+if {moment!r} == "rename": Path.rename = die
+if {moment!r} == "renamed": after(Path, "rename")
+if {moment!r} == "synced": after(stores.syncing, "sync_directory")
+if {moment!r} == "removing": ingests.paths.remove_tree = die
+writer.commit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    store = LocalStore(tmp_path)
+    digest = digests.of(b"abc")
+    published = moment in ("renamed", "synced", "removing")
+    assert [info.digest for info in store.walk()] == ([digest] if published else [])
+    assert [status.offset for status in store.statuses()] == ([] if published else [3])
+    assert len(list((tmp_path / "ingest").iterdir())) == (0 if published else 1)
+    if not published:
+        with store.writer("ref", size=3) as writer:
+            assert writer.commit(3, digest) == digest
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_full_disk(tmp_path: Path) -> None:
+    """Nothing is lost, and throwing away still works without a byte to spare."""
+    mounts.mount(Mount("tmpfs", "tmpfs", ("size=512k",)), tmp_path)
+    try:
+        store = LocalStore(tmp_path)
+        with store.writer("small") as writer:
+            writer.write(b"small")
+            small = writer.commit()
+        with store.writer("large") as writer:
+            with pytest.raises(errors.ResourceExhausted, match="free some space"):
+                writer.write(bytes(1 << 20))
+            written = writer.status().offset
+        assert 0 < store.status("large").offset == written < 1 << 20
+        with pytest.raises(errors.ResourceExhausted), store.writer("another") as writer:
+            writer.write(bytes(100_000))
+        assert store.info(small).size == 5
+        store.abort("large")
+        with store.writer("fits") as writer:
+            writer.write(bytes(100_000))
+            writer.commit(100_000)
+        store.delete(small)
+    finally:
+        mounts.unmount_all(tmp_path)

@@ -588,3 +588,23 @@ def test_rebased_layer_keeps_its_removals(tmp_path: Path) -> None:
     assert (tmp_path / "etc/passwd").stat().st_rdev == 0
     assert stat.S_ISCHR((tmp_path / "etc/passwd").stat().st_mode)
     assert os.getxattr(tmp_path / "d", "trusted.overlay.opaque") == b"y"
+
+
+def test_more_links_to_one_file_than_the_file_system_takes(tmp_path: Path) -> None:
+    layer = Tar().file("f").folder("d")
+    for number in range(70_000):
+        layer.link(f"d/{number}", "f")
+    # ext4 ends at 65,000 names, tmpfs and xfs go on.
+    try:
+        unpack(tmp_path, layer.end())
+    except errors.ResourceExhausted as error:
+        assert "too many links" in str(error)
+    assert (tmp_path / "f").stat().st_nlink >= 65_000
+
+
+@pytest.mark.parametrize("depth", [4_097, 100_000])
+def test_paths_deeper_than_the_limit_end_cleanly(tmp_path: Path, depth: int) -> None:
+    layer = Tar().pax({"path": "x/" * depth}).folder("x").end()
+    with pytest.raises(errors.ResourceExhausted):
+        unpack(tmp_path, layer)
+    assert list(tmp_path.iterdir()) == []
