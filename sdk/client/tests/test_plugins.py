@@ -1,8 +1,11 @@
 from typing import Any
 
+import pytest
+
 from moorage_api.messages import introspection, rpc_status, types
 from moorage_client.clients import Client
-from moorage_client.plugins import SERVICE, Plugin, Server
+from moorage_client.plugins import SERVICE, SNAPSHOTTER, Plugin, Server
+from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
 
 
@@ -29,6 +32,27 @@ def test_states(talk: Any) -> None:
     assert found[0].platforms == (Platform("linux", "amd64"),)
     assert found[1].error == "boom"
     assert asked == ["type==t"]
+
+
+@pytest.mark.parametrize(
+    "working, expected", [(["btrfs", "overlayfs"], "overlayfs"), (["native", "btrfs"], "btrfs"), ([], None)]
+)
+def test_the_snapshotter_to_use(talk: Any, working: list[str], expected: str | None) -> None:
+    async def plugins(request: introspection.PluginsRequest, context: Any) -> introspection.PluginsResponse:
+        answer = introspection.PluginsResponse()
+        for id in working:
+            answer.plugins.add(type=SNAPSHOTTER, id=id)
+        answer.plugins.add(type=SNAPSHOTTER, id="zfs", init_err=rpc_status.Status(code=2, message="boom"))
+        return answer
+
+    async def work(client: Client) -> list[str]:
+        return [await client.plugins.snapshotter("mine"), await client.plugins.snapshotter()]
+
+    if expected is None:
+        with pytest.raises(errors.FailedPrecondition, match="none works"):
+            talk({SERVICE: {"Plugins": plugins}}, work)
+    else:
+        assert talk({SERVICE: {"Plugins": plugins}}, work) == ["mine", expected]
 
 
 def test_server(talk: Any) -> None:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 Decorated = Callable[..., Any]
 
-SNAPSHOTTER_HELP = "Snapshotter that holds the layers (or CONTAINERD_SNAPSHOTTER)."
+SNAPSHOTTER_HELP = (
+    "Snapshotter that holds the layers (or CONTAINERD_SNAPSHOTTER); otherwise overlayfs, or what the daemon has."
+)
 
 
 def snapshotter(function: Decorated) -> Decorated:
     return click.option(
-        "--snapshotter", envvar="CONTAINERD_SNAPSHOTTER", default="overlayfs", metavar="NAME", help=SNAPSHOTTER_HELP
+        "--snapshotter", envvar="CONTAINERD_SNAPSHOTTER", default="", metavar="NAME", help=SNAPSHOTTER_HELP
     )(function)
 
 

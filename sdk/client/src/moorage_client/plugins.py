@@ -10,9 +10,14 @@ from google.protobuf.empty_pb2 import Empty
 from moorage_api.convert import platforms
 from moorage_api.messages import introspection
 from moorage_client.calls import Caller
+from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
 
 SERVICE = "containerd.services.introspection.v1.Introspection"
+SNAPSHOTTER = "io.containerd.snapshotter.v1"
+PREFERRED = "overlayfs"
+"""``defaults.DefaultSnapshotter`` of containerd on Linux."""
+
 _SKIPPED = "skip plugin"
 """How the message of a skipped plugin ends (``ErrSkipPlugin`` in github.com/containerd/plugin)."""
 
@@ -58,6 +63,19 @@ class Plugins:
         """All plugins, failed and skipped ones too. Raises errors.InvalidArgument for a filter."""
         answer = await self._caller.call(SERVICE, "Plugins", introspection.PluginsRequest(filters=filters))
         return [_value(message) for message in answer.plugins]
+
+    async def snapshotter(self, wanted: str = "") -> str:
+        """``wanted``, or where that is empty overlayfs if the daemon has it, and else the first one that works.
+
+        Raises errors.FailedPrecondition when there is none.
+        """
+        if wanted:
+            return wanted
+        listed = await self.list([f"type=={SNAPSHOTTER}"])
+        working = sorted(plugin.id for plugin in listed if plugin.status == "ok")
+        if not working:
+            raise errors.FailedPrecondition("snapshotter: none works", hint='"moorage plugins" tells why')
+        return PREFERRED if PREFERRED in working else working[0]
 
     async def server(self) -> Server:
         answer = await self._caller.call(SERVICE, "Server", Empty())

@@ -30,8 +30,9 @@ def command(path: str, name: str, no_unpack: bool, snapshotter: str) -> None:
             stream = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
             images = await archives.load(client, cast(BinaryIO, stream), name)
         if not no_unpack:
+            chosen = await client.plugins.snapshotter(snapshotter)
             for image in images:
-                await _unpack(client, image, snapshotter)
+                await _unpack(client, image, chosen)
         return images
 
     for image in sessions.run(work):

@@ -38,9 +38,8 @@ def command(
     )
 
     async def work(client: Client) -> str:
-        pulled = await images.pull(
-            client, image, snapshotter=snapshotter, chosen=chosen, registry=registry, quiet=quiet
-        )
+        holder = await client.plugins.snapshotter(snapshotter)
+        pulled = await images.pull(client, image, snapshotter=holder, chosen=chosen, registry=registry, quiet=quiet)
         return pulled.name
 
     click.echo(sessions.run(work))

@@ -51,13 +51,14 @@ async def run(client: Client, creation: Creation, *, detach: bool, remove: bool)
 async def create(client: Client, creation: Creation) -> Container:
     """The container, its image pulled and unpacked as told."""
     settings, labels, platform = creation.settings(), creation.labels(), creation.chosen_platform()
-    image = await images.obtain(client, creation.image, creation.pull, creation.snapshotter, platform)
+    snapshotter = await client.plugins.snapshotter(creation.snapshotter)
+    image = await images.obtain(client, creation.image, creation.pull, snapshotter, platform)
     plan = Plan(
         id=creation.name or runs.fresh_id(),
         image=image,
         settings=settings,
         runtime=creation.runtime,
-        snapshotter=creation.snapshotter,
+        snapshotter=snapshotter,
         platform=platform,
         labels=labels,
     )
