@@ -12,6 +12,7 @@ from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
 from moorage_tasks_shim.creations import Adjust, Creator
 from moorage_tasks_shim.managers import ShimTaskManager
+from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
 from moorage_testkit.fakes.events import MemoryExchange
 from moorage_testkit.fakes.shims import Shim, ShimRuntime
@@ -24,6 +25,7 @@ class House:
     """Everything around one task manager; ``again`` makes the next daemon's on the same directories."""
 
     registry: Registry
+    recovery: Recovery
     creator: Creator
     manager: ShimTaskManager
     exchange: MemoryExchange
@@ -48,9 +50,12 @@ def house(tmp_path: Path) -> Callable[..., House]:
         runtime = runtime or ShimRuntime(shim)
         exchange = MemoryExchange()
         carriers = Carriers({"runc": runtime}, lambda path: Binary(path, Daemon("", "", "", ""), (), TIMEOUTS))
-        registry = Registry(bundles, carriers, exchange, TIMEOUTS)
+        registry = Registry(bundles, carriers, TIMEOUTS)
+        recovery = Recovery(registry, exchange)
         creator = Creator(registry, adjust)
-        manager = ShimTaskManager(registry, creator, TIMEOUTS.state)
-        return House(registry, creator, manager, exchange, bundles, shim, runtime, lambda: make(shim, runtime, adjust))
+        manager = ShimTaskManager(registry, creator, recovery, TIMEOUTS.state)
+        return House(
+            registry, recovery, creator, manager, exchange, bundles, shim, runtime, lambda: make(shim, runtime, adjust)
+        )
 
     return make

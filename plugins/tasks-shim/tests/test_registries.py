@@ -1,16 +1,13 @@
-"""Shims and daemons that come and go."""
+"""What all tasks share."""
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from moorage_api.messages import events
 from moorage_sdk import errors
-from moorage_sdk.tasks import Creation, Status
-from moorage_tasks_shim.bundles import Bundles
+from moorage_sdk.tasks import Creation
 from moorage_testkit.fakes.shims import ShimRuntime
 
 SPEC = b'{"ociVersion": "1.0.2"}'
@@ -28,190 +25,41 @@ async def populate(here: Any, *ids: str) -> None:
         await here.manager.create("ns", Creation(id, RUNTIME, SPEC))
 
 
-def test_the_next_daemon_finds_the_tasks_again(house: Callable[..., Any]) -> None:
-    async def run() -> None:
-        first = house()
-        async with first.shim as shim:
-            await populate(first, "a", "b")
-            await first.manager.start("ns", "b")
-            first.registry.close()
-            second = first.again()
-            states = {each.container_id: each.status for each in await second.manager.list("ns")}
-            assert states == {"a": Status.CREATED, "b": Status.RUNNING}
-            wait = asyncio.create_task(second.manager.wait("ns", "b"))
-            await asyncio.sleep(0.05)
-            shim.exit("ns", "b", status=4)
-            assert (await wait).status == 4
-            assert second.topics == []
-            second.registry.close()
-
-    asyncio.run(run())
-
-
-def test_tasks_whose_shim_is_gone_are_told_of_and_cleared(house: Callable[..., Any]) -> None:
-    async def run() -> None:
-        first = house()
-        async with first.shim:
-            await populate(first, "a", "b")
-            first.registry.close()
-        second = first.again()
-        second.runtime.found = None
-        assert await second.manager.list("ns") == []
-        assert sorted(second.topics) == ["/tasks/delete"] * 2 + ["/tasks/exit"] * 2
-        exited = events.TaskExit.FromString(second.exchange.log[0].event.value)
-        assert exited.exit_status == 255
-        assert sorted(each.id for each in second.runtime.cleaned) == ["a", "b"]
-        assert list(second.bundles.all()) == []
-        second.registry.close()
-
-    asyncio.run(run())
-
-
-def test_a_shim_that_no_longer_knows_the_task_counts_as_dead(house: Callable[..., Any]) -> None:
-    async def run() -> None:
-        first = house()
-        async with first.shim as shim:
-            await populate(first, "a", "b")
-            first.registry.close()
-            del shim.tasks["ns", "a", ""]
-            second = first.again()
-            assert [each.container_id for each in await second.manager.list("ns")] == ["b"]
-            assert second.topics == ["/tasks/exit", "/tasks/delete"]
-            second.registry.close()
-
-    asyncio.run(run())
-
-
-def test_bundles_without_a_record_are_cleared(house: Callable[..., Any]) -> None:
-    async def run() -> None:
-        first = house()
-        first.bundles.create("ns", "orphan", SPEC)
-        (first.bundles.root / "ns" / "rebooted").mkdir()
-        assert await first.manager.list("ns") == []
-        assert list(first.bundles.all()) == []
-        assert list((first.bundles.root / "ns").iterdir()) == []
-        assert [each.id for each in first.runtime.cleaned] == ["orphan"]
-        first.registry.close()
-
-    asyncio.run(run())
-
-
-def test_a_lost_connection_is_made_anew_and_waits_go_on(house: Callable[..., Any]) -> None:
+def test_tasks_are_found_by_namespace_and_id(house: Callable[..., Any]) -> None:
     async def run() -> None:
         here = house()
-        await here.shim.start()
-        await populate(here, "a")
-        wait = asyncio.create_task(here.manager.wait("ns", "a"))
-        await asyncio.sleep(0.05)
-        await here.shim.stop()
-        await until(lambda: here.registry.get("ns", "a").link is None)
-        async with here.shim as shim:
-            await until(lambda: here.registry.get("ns", "a").link)
-            await until(lambda: shim.calls["Wait"] == 2)
-            shim.exit("ns", "a", status=9)
-            assert (await asyncio.wait_for(wait, 10)).status == 9
-            assert here.topics == []
-            here.registry.close()
-
-    asyncio.run(run())
-
-
-def test_a_shim_known_to_be_dead_is_buried_and_the_wait_for_init_ends(house: Callable[..., Any]) -> None:
-    async def run() -> None:
-        here = house()
-        await here.shim.start()
-        await populate(here, "a")
-        wait = asyncio.create_task(here.manager.wait("ns", "a"))
-        await asyncio.sleep(0.05)
-        here.runtime.found = None
-        await here.shim.stop()
-        assert (await asyncio.wait_for(wait, 10)).status == 255
-        await until(lambda: not list(here.bundles.all()))
-        assert here.topics == ["/tasks/exit", "/tasks/delete"]
-        with pytest.raises(errors.NotFound):
-            await here.manager.get("ns", "a")
-        here.registry.close()
-
-    asyncio.run(run())
-
-
-def test_a_carrier_that_cannot_say_is_asked_again_and_nobody_is_killed(house: Callable[..., Any]) -> None:
-    async def run() -> None:
-        here = house()
-        await here.shim.start()
-        await populate(here, "a")
-        here.runtime.found = errors.Unavailable("monitor: restarting")
-        await here.shim.stop()
-        await until(lambda: here.registry.get("ns", "a").link is None)
-        assert [each.status for each in await here.manager.list("ns")] == [Status.UNKNOWN]
-        with pytest.raises(errors.Unavailable):
-            await here.manager.kill("ns", "a", 9)
         async with here.shim:
-            here.runtime.found = here.runtime.endpoint
-            await until(lambda: here.registry.get("ns", "a").link)
-            assert here.runtime.cleaned == []
-            assert here.topics == []
+            await populate(here, "b", "a")
+            task = here.registry.get("ns", "a")
+            assert here.registry.holds(task)
+            assert [each.bundle.id for each in here.registry.of("ns")] == ["a", "b"]
+            assert here.registry.keys() == {("ns", "a"), ("ns", "b")}
+            await here.registry.remove(task)
+            assert not here.registry.holds(task)
+            with pytest.raises(errors.NotFound, match='task "a" in namespace "ns"'):
+                here.registry.get("ns", "a")
             here.registry.close()
 
     asyncio.run(run())
 
 
-def test_one_shim_that_hangs_does_not_hold_up_the_others_at_start(house: Callable[..., Any], tmp_path: Path) -> None:
-    async def run() -> None:
-        first = house()
-        async with first.shim as shim:
-            await populate(first, "a")
-            first.registry.close()
-            shim.hang.add("State")
-            second = first.again()
-            await asyncio.wait_for(second.registry.loaded(), 5)
-            assert second.registry.has("ns", "a")
-            shim.hang.clear()
-            await until(lambda: second.registry.get("ns", "a").link)
-            second.registry.close()
-
-    asyncio.run(run())
-
-
-def test_what_cannot_be_tidied_up_keeps_nobody_from_their_tasks(
+def test_a_bundle_that_cannot_be_removed_is_logged(
     house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(bundles: Bundles, alive: frozenset[tuple[str, str]]) -> None:
-        raise errors.FailedPrecondition("directory: holds a mount point")
+    def refuse(bundles: Any, bundle: Any) -> None:
+        raise OSError(16, "busy")
 
-    async def run() -> None:
-        first = house()
-        async with first.shim:
-            await populate(first, "a")
-            first.registry.close()
-            monkeypatch.setattr(Bundles, "tidy", refuse)
-            second = first.again()
-            assert [each.container_id for each in await second.manager.list("ns")] == ["a"]
-            second.registry.close()
-
-    asyncio.run(run())
-    assert "holds a mount point" in caplog.text
-
-
-def test_a_delete_that_lost_its_shim_can_be_repeated(house: Callable[..., Any]) -> None:
     async def run() -> None:
         here = house()
-        await here.shim.start()
-        await populate(here, "a")
-        here.shim.hang.add("Delete")
-        deleting = asyncio.create_task(here.manager.delete("ns", "a"))
-        await until(lambda: here.shim.calls["Delete"])
-        await here.shim.stop()
-        with pytest.raises(errors.Unavailable):
-            await deleting
-        here.shim.hang.clear()
         async with here.shim:
-            await until(lambda: here.registry.get("ns", "a").link)
+            await populate(here, "a")
+            monkeypatch.setattr(type(here.bundles), "delete", refuse)
             await here.manager.delete("ns", "a")
-            assert list(here.bundles.all()) == []
+            assert not here.registry.has("ns", "a")
             here.registry.close()
 
     asyncio.run(run())
+    assert "bundle not removed" in caplog.text
 
 
 def test_faults_of_work_in_the_background_are_logged(

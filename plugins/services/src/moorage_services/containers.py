@@ -82,15 +82,14 @@ def from_message(message: containers.Container) -> Container:
 
 
 def to_message(container: Container) -> containers.Container:
-    options, spec = container.runtime.options, container.spec
     return containers.Container(
         id=container.id,
         labels=container.labels,
         image=container.image,
         runtime=containers.Container.Runtime(
-            name=container.runtime.name, options=payloads.to_message(options) if options else None
+            name=container.runtime.name, options=payloads.to_optional(container.runtime.options)
         ),
-        spec=payloads.to_message(spec) if spec else None,
+        spec=payloads.to_optional(container.spec),
         snapshotter=container.snapshotter,
         snapshot_key=container.snapshot_key,
         created_at=timestamps.to_message(container.created_at),

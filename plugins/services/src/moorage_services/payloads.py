@@ -18,3 +18,8 @@ def optional(message: Any) -> Payload | None:
 
 def to_message(payload: Payload) -> Any:
     return Any(type_url=payload.type_url, value=payload.value)
+
+
+def to_optional(payload: Payload | None) -> Any | None:
+    """None for what is not there: the field of a message then stays absent."""
+    return to_message(payload) if payload else None

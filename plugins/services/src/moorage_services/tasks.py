@@ -12,18 +12,16 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from google.protobuf.any_pb2 import Any
 from google.protobuf.empty_pb2 import Empty
 
 from moorage_api import filters
-from moorage_api.convert import descriptors, mounts, timestamps, typeurls
-from moorage_api.messages import runc_options, runtime_options, task_types, tasks, types
-from moorage_sdk import errors, identifiers
+from moorage_api.convert import descriptors, mounts, timestamps
+from moorage_api.messages import task_types, tasks, types
+from moorage_sdk import errors
 from moorage_sdk.containers import Container
-from moorage_sdk.events import Payload
 from moorage_sdk.metadata import Metadata
-from moorage_sdk.tasks import Creation, Exit, Process, Stdio, TaskManager
-from moorage_services import lookups, payloads
+from moorage_sdk.tasks import Creation, TaskManager
+from moorage_services import lookups, payloads, processes
 from moorage_services.calls import Call, Handler
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.drains import Drain
@@ -36,13 +34,6 @@ STATS_TIMEOUT = 2.0
 
 class Addressed(Protocol):
     container_id: str
-
-
-class Connected(Protocol):
-    stdin: str
-    stdout: str
-    stderr: str
-    terminal: bool
 
 
 class TaskService:
@@ -85,8 +76,8 @@ class TaskService:
             runtime=runtime,
             spec=container.spec.value,
             rootfs=mounts.from_messages(request.rootfs),
-            stdio=_stdio(request),
-            options=_options(runtime, request.options) or container.runtime.options,
+            stdio=processes.stdio(request),
+            options=processes.options(runtime, request.options) or container.runtime.options,
             checkpoint=descriptors.from_message(request.checkpoint) if request.HasField("checkpoint") else None,
             sandbox=container.sandbox,
         )
@@ -101,22 +92,22 @@ class TaskService:
     async def delete(self, request: tasks.DeleteTaskRequest, call: Call) -> tasks.DeleteResponse:
         """The answer's ``id`` stays empty, which is how clients tell it from that of DeleteProcess."""
         container = self._container(request, call)
-        return _deleted(await self._manager.delete(call.namespace, container.id))
+        return processes.deletion(await self._manager.delete(call.namespace, container.id))
 
     async def delete_process(self, request: tasks.DeleteProcessRequest, call: Call) -> tasks.DeleteResponse:
         container = self._container(request, call)
-        exited = await self._manager.delete_process(call.namespace, container.id, _exec_id(request.exec_id))
-        return _deleted(exited, request.exec_id)
+        exited = await self._manager.delete_process(call.namespace, container.id, processes.exec_id(request.exec_id))
+        return processes.deletion(exited, request.exec_id)
 
     async def get(self, request: tasks.GetRequest, call: Call) -> tasks.GetResponse:
         container = self._container(request, call)
         process = await self._manager.get(call.namespace, container.id, request.exec_id)
-        return tasks.GetResponse(process=process_message(process))
+        return tasks.GetResponse(process=processes.to_message(process))
 
     async def list(self, request: tasks.ListTasksRequest, call: Call) -> tasks.ListTasksResponse:
         """The field ``filter`` has no effect, as in containerd."""
         namespace = call.view(self._metadata).namespace
-        return tasks.ListTasksResponse(tasks=map(process_message, await self._manager.list(namespace)))
+        return tasks.ListTasksResponse(tasks=map(processes.to_message, await self._manager.list(namespace)))
 
     async def kill(self, request: tasks.KillRequest, call: Call) -> Empty:
         container = self._container(request, call)
@@ -124,10 +115,10 @@ class TaskService:
         return Empty()
 
     async def exec(self, request: tasks.ExecProcessRequest, call: Call) -> Empty:
-        exec_id = _exec_id(request.exec_id)
+        exec_id = processes.exec_id(request.exec_id)
         container = self._container(request, call)
         spec = payloads.from_message(request.spec)
-        await self._manager.exec(call.namespace, container.id, exec_id, spec, _stdio(request))
+        await self._manager.exec(call.namespace, container.id, exec_id, spec, processes.stdio(request))
         return Empty()
 
     async def resize(self, request: tasks.ResizePtyRequest, call: Call) -> Empty:
@@ -151,7 +142,7 @@ class TaskService:
     async def list_pids(self, request: tasks.ListPidsRequest, call: Call) -> tasks.ListPidsResponse:
         found = await self._manager.pids(call.namespace, self._container(request, call).id)
         return tasks.ListPidsResponse(
-            processes=(task_types.ProcessInfo(pid=each.pid, info=_packed(each.details)) for each in found)
+            processes=(task_types.ProcessInfo(pid=each.pid, info=payloads.to_optional(each.details)) for each in found)
         )
 
     async def checkpoint(self, request: tasks.CheckpointTaskRequest, call: Call) -> tasks.CheckpointTaskResponse:
@@ -191,46 +182,3 @@ class TaskService:
                 log.warning('metrics of task "%s" in namespace "%s": %s', id, namespace, error)
             return None
         return types.Metric(timestamp=timestamps.to_message(collected), id=id, data=payloads.to_message(stats))
-
-
-def _exec_id(exec_id: str) -> str:
-    return identifiers.validate(exec_id, "exec id")
-
-
-def _stdio(request: Connected) -> Stdio:
-    return Stdio(request.stdin, request.stdout, request.stderr, request.terminal)
-
-
-def _options(runtime: str, options: Any) -> Payload | None:
-    """What a client may say at Create; other options belong on the container. Raises errors.InvalidArgument."""
-    known = any(typeurls.holds(options, kind) for kind in (runc_options.Options, runtime_options.Options))
-    if options.type_url and not known:
-        raise errors.InvalidArgument(
-            f'task options of type "{options.type_url}": invalid for runtime "{runtime}": invalid argument'
-        )
-    return payloads.optional(options)
-
-
-def _packed(details: Payload | None) -> Any | None:
-    return payloads.to_message(details) if details else None
-
-
-def _deleted(exited: Exit, id: str = "") -> tasks.DeleteResponse:
-    return tasks.DeleteResponse(
-        id=id, pid=exited.pid, exit_status=exited.status, exited_at=timestamps.to_message(exited.exited_at)
-    )
-
-
-def process_message(process: Process) -> task_types.Process:
-    """``id`` is the exec id, or the container's for init; ``container_id`` stays empty, as in containerd."""
-    return task_types.Process(
-        id=process.exec_id or process.container_id,
-        pid=process.pid,
-        status=int(process.status),
-        stdin=process.stdio.stdin,
-        stdout=process.stdio.stdout,
-        stderr=process.stdio.stderr,
-        terminal=process.stdio.terminal,
-        exit_status=process.exit_status,
-        exited_at=timestamps.to_message(process.exited_at),
-    )

@@ -15,22 +15,24 @@ from moorage_sdk.events import Payload
 from moorage_sdk.namespaces import required
 from moorage_sdk.tasks import Creation, Exit, Pid, Process, Stdio, TaskManager
 from moorage_tasks_shim.creations import Creator
+from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
 from moorage_tasks_shim.tasks import Task
 
 
 class ShimTaskManager(TaskManager):
-    """Looks up the task and passes the call on; ``registry`` keeps tasks and shims, ``creator`` makes new ones."""
+    """Looks up the task and passes the call on; ``creator`` makes new ones, ``recovery`` brings back old ones."""
 
-    def __init__(self, registry: Registry, creator: Creator, state_timeout: float) -> None:
+    def __init__(self, registry: Registry, creator: Creator, recovery: Recovery, state_timeout: float) -> None:
         self._registry = registry
         self._creator = creator
+        self._recovery = recovery
         self._state_timeout = state_timeout
 
     async def create(self, namespace: str, creation: Creation) -> int:
         required(namespace)
         identifiers.validate(creation.id, "task id")
-        await self._registry.loaded()
+        await self._recovery.loaded()
         return await self._creator.create(namespace, creation)
 
     async def start(self, namespace: str, id: str, exec_id: str = "") -> int:
@@ -74,7 +76,7 @@ class ShimTaskManager(TaskManager):
 
     async def list(self, namespace: str) -> builtins.list[Process]:
         required(namespace)
-        await self._registry.loaded()
+        await self._recovery.loaded()
         states = await asyncio.gather(*map(self._listed, self._registry.of(namespace)))
         return [state for state in states if state is not None]
 
@@ -128,7 +130,7 @@ class ShimTaskManager(TaskManager):
 
     async def _task(self, namespace: str, id: str) -> Task:
         required(namespace)
-        await self._registry.loaded()
+        await self._recovery.loaded()
         return self._registry.get(namespace, id)
 
     async def _listed(self, task: Task) -> Process | None:

@@ -22,6 +22,7 @@ from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
 from moorage_tasks_shim.creations import Adjust, Creator
 from moorage_tasks_shim.managers import ShimTaskManager
+from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,13 @@ def make(ctx: InitContext, config: Config) -> TaskManager:
     bundles = Bundles(_passable(ctx.state), _passable(ctx.root))
     timeouts = _timeouts(ctx.table("timeouts"))
     carriers = Carriers(ctx.all(RUNTIME), _binaries(ctx, config, timeouts))
-    registry = Registry(bundles, carriers, ctx.one(EXCHANGE), timeouts)
+    registry = Registry(bundles, carriers, timeouts)
+    recovery = Recovery(registry, ctx.one(EXCHANGE))
     ctx.on_close(registry.close)
     ctx.export("log-uri-schemes", LOG_SCHEMES)
-    manager = ShimTaskManager(registry, Creator(registry, _adjust(ctx)), timeouts.state)
+    manager = ShimTaskManager(registry, Creator(registry, _adjust(ctx)), recovery, timeouts.state)
     # Tasks whose shim died while no daemon ran are to be told of now, not when somebody asks for the first.
-    registry.background(registry.loaded())
+    registry.background(recovery.loaded())
     return manager
 
 

@@ -202,7 +202,7 @@ class ShimRuntime(Runtime):
         return self.endpoint
 
     async def find(self, bundle: Bundle) -> Endpoint | None:
-        if isinstance(self.found, errors.Error):
+        if isinstance(self.found, Exception):
             raise self.found
         return self.found
 
