@@ -10,8 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from moorage_differ_walking import comparing, confinements, jobs, unpacking
-from moorage_differ_walking.extractions import Extraction
+from moorage_differ_walking import confinements, jobs
 from moorage_differ_walking.jobs import Apply, Compare, Outcome
 from moorage_sdk import errors
 from moorage_sys import faults, syncing, userns_maps
@@ -51,6 +50,10 @@ def _run(job: Apply | Compare, answer_fd: int) -> Outcome | errors.Error:
 
 
 def _apply(job: Apply, answer_fd: int) -> Outcome:
+    # One verb's modules, and before the pivot: there is one process for each layer, and a pull waits for it.
+    from moorage_differ_walking import unpacking
+    from moorage_differ_walking.extractions import Extraction
+
     signal.alarm(job.limits.seconds)
     overlay = bool(job.target.upper)
     devices = not userns_maps.inside_user_namespace()
@@ -66,6 +69,8 @@ def _apply(job: Apply, answer_fd: int) -> Outcome:
 
 
 def _compare(job: Compare, answer_fd: int) -> Outcome:
+    from moorage_differ_walking import comparing
+
     confinements.load_everything()
     lower, upper = confinements.enter_pair(job.lower, job.upper, Path(job.workspace))
     confinements.drop(confinements.READING)

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -123,6 +120,8 @@ def temporary(what: Sequence[Mount], *, read_only: bool = False, folder: Path | 
     ``volatile`` is left out, since overlay refuses to reuse the directories of a volatile mount. The directory is
     removed only when it is empty: were the unmount to fail, recursion would delete what is mounted.
     """
+    import tempfile  # see userns_maps.open_mapped
+
     wanted = [without_volatile(one) for one in what]
     if read_only:
         wanted = [as_read_only(one) for one in wanted]
@@ -294,6 +293,9 @@ def _map_lower(data: Sequence[str], userns: int, stack: ExitStack) -> tuple[str,
 
 
 def _mount_by_helper(helper: str, what: Mount, fstype: str, target: str) -> None:
+    import shutil  # see userns_maps.open_mapped
+    import subprocess
+
     program = shutil.which(helper, path=_HELPER_PATH)
     if program is None:
         raise errors.FailedPrecondition(

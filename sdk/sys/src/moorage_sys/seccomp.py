@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import struct
 from collections.abc import Iterable, Sequence
 
@@ -60,7 +59,7 @@ NUMBERS: dict[str, dict[str, int]] = {
 
 def supported() -> bool:
     """Whether the table knows this machine's architecture."""
-    return platform.machine() in _ARCHITECTURES
+    return os.uname().machine in _ARCHITECTURES
 
 
 def program(names: Iterable[str], machine: str) -> list[tuple[int, int, int, int]]:
@@ -83,7 +82,7 @@ def deny(names: Iterable[str]) -> None:
 
     Needs ``processes.set_no_new_privileges`` or CAP_SYS_ADMIN before. Raises KeyError as ``program``, OSError.
     """
-    instructions = program(names, platform.machine())
+    instructions = program(names, os.uname().machine)
     code = libc.buffer(b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions))
     header = libc.buffer(struct.pack("@HP", len(instructions), libc.address(code)))
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 from moorage_sdk import errors
@@ -33,6 +32,9 @@ def open_mapped(uid_map: str, gid_map: str) -> int:
     The daemon never forks, so a small program holds the namespace until it is opened: its echo tells that it has
     entered it. Raises errors.InvalidArgument for a malformed mapping, OSError when the kernel refuses it.
     """
+    # Loaded here, for it doubles what a small helper that only mounts has to load.
+    import subprocess
+
     uids, gids = parse(uid_map), parse(gid_map)
     command = [_UNSHARE, "--user", "--", _CAT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as holder:
