@@ -11,14 +11,6 @@ def test_ids_are_short_and_no_numbers() -> None:
     assert all(len(id) == 12 and id.startswith("c") for id in ids)
 
 
-def test_the_console_size_is_for_terminals_only(monkeypatch: Any) -> None:
-    monkeypatch.setattr(runs, "local_size", lambda: (80, 24))
-    spec: dict[str, Any] = {"process": {"terminal": True}}
-    assert runs.console_size(spec)["process"]["consoleSize"] == {"width": 80, "height": 24}
-    assert "consoleSize" not in spec["process"]
-    assert runs.console_size({"process": {"terminal": False}}) == {"process": {"terminal": False}}
-
-
 def test_what_cannot_start_leaves_nothing(cli: Any) -> None:
     for detach in ([], ["-d"]):
         result = cli("run", *detach, "--name", "gone", "busybox", "nonsense")

@@ -76,6 +76,9 @@ class Foreground:
         leaving = asyncio.create_task(self._detached.wait())
         try:
             if launch:
+                # An init has its terminal by now and can be told its size before it looks; an exec gets it in its spec.
+                if not self._exec_id:
+                    await _ignored(self._resized())
                 await self._client.tasks.start(self._id, self._exec_id)
             attachment.start()
             self._resize()
@@ -103,9 +106,12 @@ class Foreground:
         self._soon(self._client.tasks.kill(self._id, number, exec_id=self._exec_id))
 
     def _resize(self) -> None:
+        self._soon(self._resized())
+
+    async def _resized(self) -> None:
         size = local_size() if self._streams.terminal else None
         if size:
-            self._soon(self._client.tasks.resize(self._id, self._exec_id, *size))
+            await self._client.tasks.resize(self._id, self._exec_id, *size)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(_ignored(work))

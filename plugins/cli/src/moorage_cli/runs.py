@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from moorage_cli import logs, lookups
-from moorage_cli.attachments import Foreground, Streams, local_size
+from moorage_cli.attachments import Foreground, Streams
 from moorage_client import creations, fifos
 from moorage_client.clients import Client
 from moorage_sdk import errors
@@ -32,15 +32,6 @@ EXIT = "moorage/exit"
 def fresh_id() -> str:
     """Twelve hexadecimal digits that do not look like a number."""
     return "c" + os.urandom(6).hex()[:11]
-
-
-def console_size(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The specification with the size of our terminal, so that the first screen is drawn right."""
-    size = local_size()
-    process = dict(spec["process"])
-    if size and process.get("terminal"):
-        process["consoleSize"] = {"width": size[0], "height": size[1]}
-    return {**spec, "process": process}
 
 
 async def foreground(client: Client, container: Container, streams: Streams) -> Exit | None:

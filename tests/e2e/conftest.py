@@ -1,0 +1,91 @@
+"""Whole daemons for tests that drive them from outside: ours and containerd, each started once, each with busybox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage_testkit import daemons, images
+from moorage_testkit.daemons import Daemon
+from moorage_testkit.images import Layout
+
+BUSYBOX = "docker.io/library/busybox:latest"
+NEEDED = ("containerd", "ctr", "runc", "busybox")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both daemons: what one answers, the other must answer too."""
+
+    ours: Daemon
+    theirs: Daemon
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Busybox as an archive that names it ``BUSYBOX``."""
+    layout = Layout(tmp_path_factory.mktemp("image") / "layout")
+    layout.tag(BUSYBOX, images.busybox(layout))
+    return images.archive(layout, layout.path.with_suffix(".tar"))
+
+
+def _started(program: daemons.Program, archive: Path) -> Iterator[Daemon]:
+    missing = [name for name in NEEDED if not shutil.which(name)]
+    if os.geteuid() or missing:
+        pytest.skip(f"needs root and {', '.join(NEEDED)}")
+    with daemons.directory() as base, Daemon(program, base) as daemon:
+        daemon.ctr("images", "import", str(archive))
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def mooraged(archive: Path) -> Iterator[Daemon]:
+    yield from _started(daemons.moorage(), archive)
+
+
+@pytest.fixture(scope="session")
+def containerd(archive: Path) -> Iterator[Daemon]:
+    yield from _started(daemons.containerd(), archive)
+
+
+@pytest.fixture(scope="session")
+def pair(mooraged: Daemon, containerd: Daemon) -> Pair:
+    return Pair(mooraged, containerd)
+
+
+@pytest.fixture(params=["mooraged", "containerd"])
+def server(request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    """Each daemon in turn; containers that a test leaves are removed."""
+    daemon: Daemon = request.getfixturevalue(request.param)
+    yield daemon
+    left = cli(daemon, "ps", "-aq").stdout.decode().split()
+    if left:
+        cli(daemon, "rm", "-f", *left)
+
+
+def words(daemon: Daemon, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "moorage_cli", "-a", daemon.address, *arguments]
+
+
+def cli(daemon: Daemon, *arguments: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(words(daemon, *arguments), capture_output=True, timeout=120, check=False, **more)
+
+
+@pytest.fixture
+def moorage(server: Daemon) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run a verb of the command line against the daemon of the test."""
+    return lambda *arguments, **more: cli(server, *arguments, **more)
+
+
+@pytest.fixture
+def command(server: Daemon) -> Callable[..., list[str]]:
+    """The words of a verb against the daemon of the test, for tests that start it themselves."""
+    return lambda *arguments: words(server, *arguments)
