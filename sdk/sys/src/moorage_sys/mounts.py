@@ -1,8 +1,6 @@
 """Mounting and unmounting what ``moorage_sdk.mounts.Mount`` describes.
 
-Semantics are those of ``core/mount/mount_linux.go`` and ``mount_unix.go`` in containerd v2.3, with one difference in
-the means: where the lower directories of an overlay are too long for one page, containerd changes the directory of a
-thread; here each goes through the mount API by itself, or as ``/proc/self/fd/N`` where overlay lacks ``lowerdir+``.
+Semantics are those of ``core/mount/mount_linux.go``, ``mount_unix.go`` and ``temp.go`` in containerd v2.3.
 """
 
 from __future__ import annotations
@@ -13,16 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
-from moorage_sys import libc, loops, mount_api, mount_options, mountinfo, paths, userns_maps
-from moorage_sys.mount_options import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, PROPAGATION, Parsed
+from moorage_sys import libc, mount_calls, mount_options, mountinfo, paths
 
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
-_DATA_LIMIT = os.sysconf("SC_PAGE_SIZE") - 512
-_HELPERS = {"fuse.": "mount.fuse", "fuse3.": "mount.fuse3"}
-_HELPER_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 def mount(what: Mount, target: libc.Path) -> None:
@@ -31,13 +24,13 @@ def mount(what: Mount, target: libc.Path) -> None:
     Raises OSError naming source and target, errors.InvalidArgument for options that make no sense.
     """
     if not what.target:
-        _mount_at(what, os.fsdecode(target))
+        mount_calls.perform(what, os.fsdecode(target))
         return
     root = os.open(target, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         place = paths.open_in_root(root, what.target)
         try:
-            _mount_at(what, f"/proc/self/fd/{place}")
+            mount_calls.perform(what, f"/proc/self/fd/{place}")
         finally:
             os.close(place)
     finally:
@@ -110,7 +103,7 @@ def unmount_recursive(target: libc.Path, *, lazy: bool = True) -> None:
 
 def make_private(target: libc.Path = "/") -> None:
     """Stop mounts beneath ``target`` from propagating to and from other namespaces. Raises OSError."""
-    _call("", os.fsdecode(target), "", mount_options.MS_PRIVATE | MS_REC, "")
+    mount_calls.call("", os.fsdecode(target), "", mount_options.MS_PRIVATE | mount_options.MS_REC, "")
 
 
 @contextmanager
@@ -172,137 +165,3 @@ def _place(what: Mount, target: libc.Path, stack: ExitStack) -> str:
         return paths.real_path(fd)
     finally:
         os.close(fd)
-
-
-def _mount_at(what: Mount, target: str) -> None:
-    for prefix, helper in _HELPERS.items():
-        if what.type.startswith(prefix):
-            _mount_by_helper(helper, what, what.type.removeprefix(prefix), target)
-            return
-    parsed = mount_options.parse(what.options)
-    with ExitStack() as stack:
-        userns = _mapping(parsed, stack)
-        if not parsed.flags & MS_REMOUNT or parsed.data:
-            _mount_new(what, parsed, target, userns, stack)
-        _change_propagation(parsed, target)
-        if parsed.flags & (MS_BIND | MS_RDONLY) == MS_BIND | MS_RDONLY:
-            # The kernel ignores all flags but MS_REC when it makes a bind mount; only a remount applies them.
-            _call("", target, "", parsed.flags & ~PROPAGATION | MS_REMOUNT | _locked_flags(target), "")
-        if userns is not None and what.type != "overlay":
-            _map_in_place(target, userns)
-
-
-def _mount_new(what: Mount, parsed: Parsed, target: str, userns: int | None, stack: ExitStack) -> None:
-    source, flags = what.source, parsed.flags & ~PROPAGATION
-    if parsed.loop:
-        source, fd = loops.attach(source, read_only=bool(flags & MS_RDONLY), direct_io=parsed.direct_io)
-        stack.callback(os.close, fd)
-    data = parsed.data
-    if what.type == "overlay":
-        if userns is not None:
-            data = _map_lower(data, userns, stack)
-        if sum(len(os.fsencode(option)) + 1 for option in data) >= _DATA_LIMIT:
-            _mount_long_overlay(data, flags, target, stack)
-            return
-    _call(source, target, what.type, flags, ",".join(data))
-
-
-def _call(source: str, target: str, fstype: str, flags: int, data: str) -> None:
-    if len(os.fsencode(data)) >= _DATA_LIMIT + 512:
-        raise errors.InvalidArgument(f'mount options for "{target}": longer than a page: invalid argument')
-    # The kernel wants five strings of which unused ones may be empty, all alive until the call returns.
-    texts = [libc.text(part) for part in (source, target, fstype, data)]
-    libc.check(libc.lib.mount(texts[0], texts[1], texts[2], flags, texts[3]), source or "none", target)
-
-
-def _change_propagation(parsed: Parsed, target: str) -> None:
-    kinds = parsed.flags & PROPAGATION
-    if not kinds:
-        return
-    if kinds & (kinds - 1):
-        raise errors.InvalidArgument(f'mount "{target}": more than one propagation type: invalid argument')
-    _call("", target, "", kinds | parsed.flags & MS_REC, "")
-
-
-def _locked_flags(target: str) -> int:
-    """Flags that a user namespace may not take off a mount it did not make; outside of one there is nothing to keep."""
-    if not userns_maps.inside_user_namespace():
-        return 0
-    present = os.statvfs(target).f_flag
-    names = ("nodev", "noexec", "nosuid", "noatime", "nodiratime", "relatime")
-    statvfs_bits = (os.ST_NODEV, os.ST_NOEXEC, os.ST_NOSUID, os.ST_NOATIME, os.ST_NODIRATIME, os.ST_RELATIME)
-    return sum(
-        mount_options.parse([name]).flags for name, bit in zip(names, statvfs_bits, strict=True) if present & bit
-    )
-
-
-def _mount_long_overlay(data: Sequence[str], flags: int, target: str, stack: ExitStack) -> None:
-    lower = mount_options.value(data, "lowerdir").split(":")
-    others = [option for option in data if not option.startswith("lowerdir=")]
-    attributes = flags & (mount_options.MS_RDONLY | mount_options.MS_NOSUID | mount_options.MS_NODEV | 8)
-    parameters: list[tuple[str, str | None]] = [("lowerdir+", directory) for directory in lower]
-    for option in others:
-        name, equals, value = option.partition("=")
-        parameters.append((name, value if equals else None))
-    try:
-        fd = mount_api.create("overlay", parameters, attributes=attributes)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-    else:
-        stack.callback(os.close, fd)
-        mount_api.attach(fd, target)
-        return
-    opened = [os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for directory in lower]
-    for fd in opened:
-        stack.callback(os.close, fd)
-    short = "lowerdir=" + ":".join(f"/proc/self/fd/{fd}" for fd in opened)
-    _call("overlay", target, "overlay", flags, ",".join([*others, short]))
-
-
-def _mapping(parsed: Parsed, stack: ExitStack) -> int | None:
-    """A user namespace for ``uidmap=`` and ``gidmap=``, or None; containerd, too, wants both or takes neither."""
-    if not (parsed.uid_map and parsed.gid_map):
-        return None
-    fd = userns_maps.open_mapped(parsed.uid_map, parsed.gid_map)
-    stack.callback(os.close, fd)
-    return fd
-
-
-def _map_in_place(target: str, userns: int) -> None:
-    """Cover ``target`` with an id-mapped clone of itself."""
-    fd = mount_api.clone_tree(target)
-    try:
-        mount_api.set_attributes(fd, set=mount_api.MOUNT_ATTR_IDMAP, userns_fd=userns)
-        mount_api.attach(fd, target)
-    finally:
-        os.close(fd)
-
-
-def _map_lower(data: Sequence[str], userns: int, stack: ExitStack) -> tuple[str, ...]:
-    """Replace lower directories by id-mapped read-only clones, which live as descriptors and hence leave no trace."""
-    mapped = []
-    for directory in mount_options.value(data, "lowerdir").split(":"):
-        fd = mount_api.clone_tree(directory)
-        stack.callback(os.close, fd)
-        attributes = mount_api.MOUNT_ATTR_IDMAP | mount_api.MOUNT_ATTR_RDONLY
-        mount_api.set_attributes(fd, set=attributes, userns_fd=userns)
-        mapped.append(f"/proc/self/fd/{fd}")
-    others = (option for option in data if not option.startswith("lowerdir="))
-    return (*others, "lowerdir=" + ":".join(mapped))
-
-
-def _mount_by_helper(helper: str, what: Mount, fstype: str, target: str) -> None:
-    import shutil  # see userns_maps.open_mapped
-    import subprocess
-
-    program = shutil.which(helper, path=_HELPER_PATH)
-    if program is None:
-        raise errors.FailedPrecondition(
-            f'mount helper "{helper}": not found: failed precondition', hint="install fuse3"
-        )
-    options = [part for option in what.options for part in ("-o", option)]
-    done = subprocess.run([program, what.source, target, *options, "-t", fstype], capture_output=True, text=True)
-    if done.returncode:
-        message = done.stderr.strip() or f"exit status {done.returncode}"
-        raise errors.Internal(f'mount helper "{helper}" on "{target}": {message}')
