@@ -10,6 +10,7 @@ from moorage_sdk import digests
 from moorage_testkit.daemons import Daemon
 
 DATA = bytes(range(256)) * 20
+KEPT = {"containerd.io/gc.root": "yes"}
 
 
 async def _store_and_read(address: str, namespace: str) -> list[bytes]:
@@ -17,7 +18,7 @@ async def _store_and_read(address: str, namespace: str) -> list[bytes]:
         yield DATA
 
     async with connect(address, namespace) as client:
-        digest = await client.contents.write("one", pieces(), size=len(DATA), expected=digests.of(DATA))
+        digest = await client.contents.write("one", pieces(), size=len(DATA), expected=digests.of(DATA), labels=KEPT)
         ranges = [(0, 0), (0, 256), (300, 7), (len(DATA) - 3, 100)]
         return [b"".join([piece async for piece in client.contents.read(digest, *span)]) for span in ranges]
 

@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from moorage_api.messages import content as api
 from moorage_sdk import digests, errors
+from moorage_services import contents
 from moorage_services.contents import CHUNK, ContentService
 from moorage_services.pools import Pool
 from moorage_testkit.fakes.content import MemoryReader, MemoryStore
@@ -120,21 +121,23 @@ def test_a_reader_is_closed_when_its_caller_goes_away(
     put(store, DATA)
     closed: list[MemoryReader] = []
     monkeypatch.setattr(MemoryReader, "close", lambda reader: closed.append(reader))
+    monkeypatch.setattr(contents, "CHUNK", 4)
 
     async def run() -> None:
         made = call()
 
-        async def never(message: Any) -> None:
-            await asyncio.get_running_loop().create_future()
+        async def once(message: Any) -> None:
+            if message.offset:
+                await asyncio.get_running_loop().create_future()
 
-        made.wire.write = never
+        made.wire.write = once
         reading = asyncio.create_task(service.read(api.ReadContentRequest(digest=DIGEST), made))
         await asyncio.sleep(0.05)
-        assert closed == []
+        assert len(closed) == 1  # that of the first piece
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert len(closed) == 1
+        assert len(closed) == 2
 
     asyncio.run(run())
 
