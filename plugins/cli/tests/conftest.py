@@ -18,6 +18,9 @@ from moorage_client import fifos
 from moorage_testkit import daemons, images
 from moorage_testkit.daemons import Daemon
 
+NAMESPACE = f"cli-{os.getpid()}"
+"""Of this run alone: daemons share runc's state directory and the cgroup tree, which go by namespace and id."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -27,6 +30,11 @@ class Result:
 
 
 Cli = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def namespace() -> str:
+    return NAMESPACE
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +50,10 @@ def daemon(archive: Path) -> Iterator[Daemon]:
     """A containerd with the image ``busybox``."""
     if os.geteuid() != 0 or not shutil.which("containerd"):
         pytest.skip("needs root and containerd")
-    with daemons.directory() as base, Daemon(daemons.containerd(), base) as started:
-        assert main.invoke(["-a", started.address, "load", "-i", str(archive), "--name", "busybox"]) == 0
+    with daemons.directory() as base, Daemon(daemons.containerd(), base, namespaces=[NAMESPACE]) as started:
+        assert (
+            main.invoke(["-a", started.address, "-n", NAMESPACE, "load", "-i", str(archive), "--name", "busybox"]) == 0
+        )
         yield started
 
 
@@ -57,7 +67,7 @@ def cli(
 
     def invoke(*arguments: str) -> Result:
         capfd.readouterr()
-        code = main.invoke(["-a", daemon.address, *arguments])
+        code = main.invoke(["-a", daemon.address, "-n", NAMESPACE, *arguments])
         return Result(code, *capfd.readouterr())
 
     yield invoke
@@ -70,7 +80,7 @@ def command(daemon: Daemon) -> Callable[..., subprocess.CompletedProcess[bytes]]
     """Run a verb as a process of its own, with what it shall read from standard input."""
 
     def run(*arguments: str, input: bytes = b"", **more: Any) -> subprocess.CompletedProcess[bytes]:
-        words = [sys.executable, "-m", "moorage_cli", "-a", daemon.address, *arguments]
+        words = [sys.executable, "-m", "moorage_cli", "-a", daemon.address, "-n", NAMESPACE, *arguments]
         return subprocess.run(words, input=input, capture_output=True, timeout=60, check=False, **more)
 
     return run

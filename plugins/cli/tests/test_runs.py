@@ -11,12 +11,12 @@ def test_ids_are_short_and_no_numbers() -> None:
     assert all(len(id) == 12 and id.startswith("c") for id in ids)
 
 
-def test_what_cannot_start_leaves_nothing(cli: Any) -> None:
+def test_what_cannot_start_leaves_nothing(cli: Any, namespace: str) -> None:
     for detach in ([], ["-d"]):
         result = cli("run", *detach, "--name", "gone", "busybox", "nonsense")
         assert result.code == 127
         assert cli("ps", "-aq").out == ""
-    assert not (logs.FOLDER / "default" / "gone.log").exists()
+    assert not (logs.FOLDER / namespace / "gone.log").exists()
     assert not fifos.DEFAULT_FOLDER.exists() or list(fifos.DEFAULT_FOLDER.iterdir()) == []
 
 
@@ -35,10 +35,10 @@ def test_the_exit_code_outlives_the_task(cli: Any) -> None:
     assert cli("wait", "once").out == "5\n"
 
 
-def test_removal_takes_the_log(cli: Any) -> None:
+def test_removal_takes_the_log(cli: Any, namespace: str) -> None:
     assert cli("run", "-d", "--name", "web", "busybox", "echo", "x").code == 0
     assert cli("wait", "web").code == 0
-    path = Path(logs.FOLDER / "default" / "web.log")
+    path = Path(logs.FOLDER / namespace / "web.log")
     assert path.read_text() == "x\n"
     assert cli("rm", "web").code == 0
     assert not path.exists()

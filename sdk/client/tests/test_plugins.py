@@ -4,7 +4,7 @@ import pytest
 
 from moorage_api.messages import introspection, rpc_status, types
 from moorage_client.clients import Client
-from moorage_client.plugins import SERVICE, SNAPSHOTTER, Plugin, Server
+from moorage_client.plugins import METADATA, SERVICE, SNAPSHOTTER, Plugin, Server
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
 
@@ -53,6 +53,19 @@ def test_the_snapshotter_to_use(talk: Any, working: list[str], expected: str | N
             talk({SERVICE: {"Plugins": plugins}}, work)
     else:
         assert talk({SERVICE: {"Plugins": plugins}}, work) == ["mine", expected]
+
+
+def test_the_daemons_default_goes_before_ours(talk: Any) -> None:
+    async def plugins(request: introspection.PluginsRequest, context: Any) -> introspection.PluginsResponse:
+        answer = introspection.PluginsResponse()
+        answer.plugins.add(type=SNAPSHOTTER, id="overlayfs")
+        answer.plugins.add(type=METADATA, id="lmdb", exports={"default-snapshotter": "native"})
+        return answer
+
+    async def work(client: Client) -> str:
+        return await client.plugins.snapshotter()
+
+    assert talk({SERVICE: {"Plugins": plugins}}, work) == "native"
 
 
 def test_server(talk: Any) -> None:

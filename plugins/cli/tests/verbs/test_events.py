@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.mark.parametrize("format", ["table", "json"])
-def test_watching(cli: Any, daemon: Any, format: str) -> None:
-    command = [sys.executable, "-m", "moorage_cli", "-a", daemon.address, "events", "--format", format]
+def test_watching(cli: Any, daemon: Any, namespace: str, format: str) -> None:
+    command = [sys.executable, "-m", "moorage_cli", "-a", daemon.address, "-n", namespace, "events", "--format", format]
     filters = ["-f", "topic~=^/tasks/exit,event.container_id==c", "-f", 'topic=="/containers/create"']
     with subprocess.Popen([*command, *filters], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -27,7 +27,7 @@ def test_watching(cli: Any, daemon: Any, format: str) -> None:
     exit_line = next(line for line in lines if "/tasks/exit" in line)
     if format == "json":
         event = json.loads(exit_line)
-        assert (event["namespace"], event["event"]["exit_status"]) == ("default", 4)
+        assert (event["namespace"], event["event"]["exit_status"]) == (namespace, 4)
     else:
         assert '"exit_status": 4' in exit_line
     assert not any("/snapshot/" in line for line in lines)

@@ -20,7 +20,7 @@ def test_json(cli: Any) -> None:
     assert image["platforms"][str(platforms.host())] > 100_000
 
 
-def test_an_image_whose_content_is_gone_is_still_listed(cli: Any, daemon: Any) -> None:
+def test_an_image_whose_content_is_gone_is_still_listed(cli: Any, daemon: Any, namespace: str) -> None:
     digest = "sha256:" + "0" * 64
     import asyncio
 
@@ -29,7 +29,7 @@ def test_an_image_whose_content_is_gone_is_still_listed(cli: Any, daemon: Any) -
     from moorage_sdk.images import Image
 
     async def name_nothing() -> None:
-        async with clients.connect(daemon.address) as client:
+        async with clients.connect(daemon.address, namespace) as client:
             await client.images.create(Image("ghost", Descriptor(OCI_MANIFEST, digest, 5)))
 
     asyncio.run(name_nothing())

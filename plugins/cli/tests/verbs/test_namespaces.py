@@ -18,8 +18,8 @@ def test_malformed(cli: Any) -> None:
     assert cli("namespaces", "create", "-l", "=x", "n").code == 1
 
 
-def test_what_is_not_empty_stays(cli: Any) -> None:
-    result = cli("namespaces", "rm", "default")
+def test_what_is_not_empty_stays(cli: Any, namespace: str) -> None:
+    result = cli("namespaces", "rm", namespace)
     assert result.code == 1
     assert "must be empty" in result.err
 

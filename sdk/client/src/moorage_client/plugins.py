@@ -15,6 +15,10 @@ from moorage_sdk.platforms import Platform
 
 SERVICE = "containerd.services.introspection.v1.Introspection"
 SNAPSHOTTER = "io.containerd.snapshotter.v1"
+METADATA = "io.containerd.metadata.v1"
+DEFAULT = "default-snapshotter"
+"""What mooraged's metadata plugin exports; a daemon without it leaves the choice to clients."""
+
 PREFERRED = "overlayfs"
 """``defaults.DefaultSnapshotter`` of containerd on Linux."""
 
@@ -65,14 +69,16 @@ class Plugins:
         return [_value(message) for message in answer.plugins]
 
     async def snapshotter(self, wanted: str = "") -> str:
-        """``wanted``, or where that is empty overlayfs if the daemon has it, and else the first one that works.
+        """``wanted``, or where that is empty the daemon's default, overlayfs, or the first one that works.
 
         Raises errors.FailedPrecondition when there is none.
         """
         if wanted:
             return wanted
-        listed = await self.list([f"type=={SNAPSHOTTER}"])
-        working = sorted(plugin.id for plugin in listed if plugin.status == "ok")
+        listed = await self.list([f"type=={SNAPSHOTTER}", f"type=={METADATA}"])
+        if default := next((plugin.exports[DEFAULT] for plugin in listed if plugin.exports.get(DEFAULT)), ""):
+            return default
+        working = sorted(plugin.id for plugin in listed if plugin.type == SNAPSHOTTER and plugin.status == "ok")
         if not working:
             raise errors.FailedPrecondition("snapshotter: none works", hint='"moorage plugins" tells why')
         return PREFERRED if PREFERRED in working else working[0]
