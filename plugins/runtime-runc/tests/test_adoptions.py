@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,63 @@ def test_a_broken_record_does_not_keep_the_others_out(scenario: Any) -> None:
         await node.call("Delete", "d")
 
     scenario(body)
+
+
+async def life(node: Any, id: str) -> None:
+    """One container from beginning to end, as far as it gets."""
+    try:
+        await node.create(node.bundle("sh", "-c", "sleep 0.1; exit 3", name=id), id)
+        await node.call("Start", id)
+        await node.exec("e", "sh", "-c", "exit 4", id=id)
+        await node.call("Wait", id)
+        await node.call("Delete", id)
+    except errors.Error:
+        return
+
+
+async def finish(node: Any, id: str) -> None:
+    """What a daemon does with a container that it finds again."""
+    try:
+        if await node.status(id) == "CREATED":
+            await node.call("Start", id)
+        await asyncio.wait_for(node.call("Wait", id), 20)
+        assert (await node.call("Delete", id)).exit_status in (3, 255)
+    except errors.FailedPrecondition:  # it ended between the question and the start
+        await asyncio.wait_for(node.call("Wait", id), 20)
+        await node.call("Delete", id)
+    except errors.NotFound:
+        return
+
+
+def test_killed_at_any_moment_everything_is_told_once_and_nothing_is_left(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        needs_exit_info()
+        moments = random.Random(4)
+        for turn in range(8):
+            ids = [f"t{turn}c{number}" for number in range(3)]
+            lives = [asyncio.create_task(life(node, id)) for id in ids]
+            await asyncio.sleep(moments.uniform(0.0, 0.5))
+            await replace(node, moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+            await asyncio.gather(*lives)
+            for id in ids:
+                await finish(node, id)
+        assert not list((node.folder / "state" / "tasks").iterdir())
+        assert not list(Path("/run/moorage-test-runc/test").iterdir())
+        await node.run(node.bundle("true", name="last"), "last")
+        await node.until_event("TaskDelete", container_id="last")
+        for id in {event.container_id for event in node.events}:
+            _check_story([event for event in node.events if event.container_id == id])
+
+    scenario(body)
+
+
+def _check_story(told: list[Any]) -> None:
+    names = [event.DESCRIPTOR.name for event in told]
+    exits = [event.id for event in told if event.DESCRIPTOR.name == "TaskExit"]
+    for name in ("TaskCreate", "TaskStart", "TaskDelete"):
+        assert names.count(name) <= 1, names
+    assert len(set(exits)) == len(exits), names
+    if "TaskDelete" in names:
+        assert exits and exits[-1] == told[0].container_id and names[-1] == "TaskDelete", names
+    if "TaskStart" in names and exits:
+        assert names.index("TaskStart") < names.index("TaskExit"), names

@@ -36,22 +36,42 @@ def event(number: int) -> events.TaskOOM:
     return events.TaskOOM(container_id=str(number))
 
 
+def send(publisher: Publisher, message: events.TaskOOM) -> None:
+    publisher.send(publisher.prepare("ns", message))
+
+
+def test_a_successor_knows_what_was_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal(tmp_path / "j")
+        publisher = Publisher(journal, None)
+        send(publisher, event(1))
+        sent = publisher.prepare("ns", event(2))
+        publisher.send(sent)
+        unsent = publisher.prepare("ns", event(3))
+        journal.close()
+        successor = Publisher(Journal(tmp_path / "j"), None)
+        send(successor, event(4))  # takes the number that was meant for another
+        assert successor.was_sent(sent) and not successor.was_sent(unsent)
+
+    asyncio.run(main())
+
+
 def test_events_wait_for_the_daemon_and_keep_their_order(tmp_path: Path) -> None:
     async def main() -> None:
         publisher = Publisher(Journal(tmp_path / "j"), tmp_path / "d")
         task = asyncio.create_task(publisher.run())
         for number in range(3):
-            publisher.publish("ns", event(number))
+            send(publisher, event(number))
         assert not await publisher.flush(0.1)
         daemon = Daemon(tmp_path / "d")
         daemon.failures = [errors.Unavailable("starting"), errors.Error("odd")]
         await daemon.server.serve(daemon.path)
         for number in range(3, 6):
-            publisher.publish("ns", event(number))
+            send(publisher, event(number))
         assert await publisher.flush(20)
         assert daemon.taken == [0, 1, 2, 3, 4, 5]
         await daemon.server.close()
-        publisher.publish("ns", event(6))
+        send(publisher, event(6))
         await asyncio.sleep(0.3)
         again = Daemon(tmp_path / "d")
         await again.server.serve(again.path)
@@ -67,15 +87,15 @@ def test_what_was_not_taken_outlives_the_monitor(tmp_path: Path) -> None:
     async def main() -> None:
         journal = Journal(tmp_path / "j")
         publisher = Publisher(journal, None)
-        publisher.publish("ns", event(1))
-        publisher.publish("ns", event(2))
+        send(publisher, event(1))
+        send(publisher, event(2))
         journal.close()
         daemon = Daemon(tmp_path / "d")
         await daemon.server.serve(daemon.path)
         successor = Publisher(Journal(tmp_path / "j"), tmp_path / "d")
         assert successor.pending == 2
         task = asyncio.create_task(successor.run())
-        successor.publish("ns", event(3))
+        send(successor, event(3))
         assert await successor.flush(20)
         assert daemon.taken == [1, 2, 3]
         task.cancel()
@@ -91,8 +111,8 @@ def test_an_event_that_is_refused_does_not_hold_up_the_rest(tmp_path: Path) -> N
         await daemon.server.serve(daemon.path)
         publisher = Publisher(Journal(tmp_path / "j"), tmp_path / "d")
         task = asyncio.create_task(publisher.run())
-        publisher.publish("ns", event(1))
-        publisher.publish("ns", event(2))
+        send(publisher, event(1))
+        send(publisher, event(2))
         assert await publisher.flush(20)
         assert daemon.taken == [2]
         task.cancel()

@@ -39,8 +39,8 @@ def test_the_index_leads_to_bundles(tmp_path: Path) -> None:
     index.add("ns", "c", tmp_path / "one")
     index.add("ns", "c", tmp_path / "two")
     index.add("other", "c", tmp_path / "three")
-    assert list(index.bundles()) == [tmp_path / "two", tmp_path / "three"]
+    assert list(index.bundles()) == [("ns", "c", tmp_path / "two"), ("other", "c", tmp_path / "three")]
     index.remove("ns", "c")
     index.remove("ns", "c")
-    assert list(Index(tmp_path / "tasks").bundles()) == [tmp_path / "three"]
+    assert list(Index(tmp_path / "tasks").bundles()) == [("other", "c", tmp_path / "three")]
     assert [each.name for each in (tmp_path / "tasks").iterdir()] == ["other"]

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -20,6 +19,7 @@ from moorage_api.messages import events
 from moorage_runtime_runc import cgroups, checkpoints, records, specs
 from moorage_runtime_runc.exits import Exits
 from moorage_runtime_runc.processes import Process, finished
+from moorage_runtime_runc.publishers import Prepared, Publisher
 from moorage_runtime_runc.reapers import Ended, Watch
 from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime, Settings
 from moorage_sdk import errors
@@ -42,7 +42,7 @@ class Container:
         settings: Settings,
         runtime: Runtime,
         init: Process,
-        publish: Callable[[str, Message], None],
+        publisher: Publisher,
     ) -> None:
         self.namespace = namespace
         self.id = init.id
@@ -58,7 +58,9 @@ class Container:
         self.creating = True
         self.restore_from = ""
         self.parent_checkpoint = ""
-        self._publish = publish
+        self.deleting = False
+        self.event = Prepared()
+        self._publisher = publisher
         self.exits = Exits(init, self._exited)
 
     # Looking.
@@ -105,6 +107,11 @@ class Container:
             self.paused,
             self.creating,
             self.restore_from,
+            self.parent_checkpoint,
+            self.pausing,
+            self.deleting,
+            self.event.number,
+            self.event.data.hex(),
         )
 
     def save(self) -> None:
@@ -120,12 +127,12 @@ class Container:
         async with self.init.busy:
             self._refuse("pause", created=_CREATED, paused="a paused container", stopped=_STOPPED)
             self.pausing = True
+            self.save()
             try:
                 await self.runtime.pause()
                 self.paused = True
             finally:
                 self.pausing = False
-            self.save()
             self.announce(events.TaskPaused(container_id=self.id))
 
     async def resume(self) -> None:
@@ -167,7 +174,6 @@ class Container:
             try:
                 await self.runtime.start()
                 init.status = Status.RUNNING
-                self.save()
                 self.announce(events.TaskStart(container_id=self.id, pid=init.pid))
             finally:
                 init.starting = False
@@ -192,6 +198,7 @@ class Container:
             await self.unmount()
             for process in (*self.execs.values(), self.init):
                 await process.deleted()
+            self.deleting = True
             self.announce(
                 events.TaskDelete(
                     container_id=self.id,
@@ -223,8 +230,11 @@ class Container:
         self.exits.follow_init(watch, self._after_init)
 
     def announce(self, event: Message) -> None:
+        """Write down what is, and with it the event that tells of it, and send it: so it is told exactly once."""
+        self.event = self._publisher.prepare(self.namespace, event)
+        self.save()
         try:
-            self._publish(self.namespace, event)
+            self._publisher.send(self.event)
         except OSError:
             log.exception("event %s of %s/%s: not kept", event.DESCRIPTOR.name, self.namespace, self.id)
 
@@ -237,6 +247,7 @@ class Container:
                 await self._thaw()
 
     def _exited(self, process: Process, how: Ended) -> None:
+        process.ended(how)
         self.announce(
             events.TaskExit(
                 container_id=self.id,
@@ -246,8 +257,6 @@ class Container:
                 exited_at=timestamps.to_message(how.at),
             )
         )
-        process.ended(how)
-        self.save()
 
     async def _thaw(self) -> None:
         await self.runtime.resume()

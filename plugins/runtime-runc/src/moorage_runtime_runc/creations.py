@@ -53,7 +53,6 @@ async def create(container: Container, creation: Creation, host: Host) -> None:
         await _undo(container)
         raise
     container.creating = False
-    container.save()
     container.announce(_event(container, creation))
     if container.init.watch is not None:
         container.follow_init(container.init.watch)
@@ -78,7 +77,6 @@ async def restore(container: Container, host: Host) -> int:
                 watch = await _take_over(container, host, console)
         container.restore_from = ""
         init.status = Status.RUNNING
-        container.save()
         container.announce(events.TaskStart(container_id=container.id, pid=init.pid))
         container.follow_init(watch)
     return init.pid

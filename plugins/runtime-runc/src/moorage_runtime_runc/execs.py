@@ -30,7 +30,6 @@ def add(container: Container, exec_id: str, stdio: Stdio, spec: dict[str, Any]) 
         raise errors.FailedPrecondition("cannot exec in a stopped state")
     process = Process(exec_id, stdio, {**spec, "terminal": stdio.terminal})
     container.execs[exec_id] = process
-    container.save()
     container.announce(events.TaskExecAdded(container_id=container.id, exec_id=exec_id))
     return process
 
@@ -54,7 +53,6 @@ async def start(container: Container, process: Process, host: Host) -> int:
             await container.exits.leave(process)
             raise
         process.status = Status.RUNNING
-        container.save()
         container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
         assert process.watch is not None
         container.exits.follow_exec(process, process.watch)

@@ -30,12 +30,6 @@ class Exits:
         """From now on the exec's exit is taken care of; its start was announced."""
         self._spawn(self._exec_ended(process, watch))
 
-    def lost(self, process: Process, how: Ended) -> None:
-        """A process that an earlier monitor watched is gone: tell what is known."""
-        if process is self._init:
-            self.init_gone = True
-        self._tell(process, how)
-
     def enter(self, process: Process) -> None:
         """An exec is about to start: init's exit waits for it. Raises errors.FailedPrecondition if that happened."""
         if self.init_gone:

@@ -34,6 +34,11 @@ class Journal:
         """Numbers and contents that are not acknowledged, oldest first, as found when the journal was opened."""
         return list(self._pending)
 
+    @property
+    def last(self) -> int:
+        """The number of the newest event there ever was."""
+        return self._last
+
     def append(self, content: bytes) -> int:
         """Keep ``content`` and return its number. Raises OSError."""
         number = self._last + 1

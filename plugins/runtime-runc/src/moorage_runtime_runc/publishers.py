@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -41,11 +42,24 @@ _TIMEOUT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An event as it goes out, and its number; 0 is none."""
+
+    number: int = 0
+    data: bytes = b""
+
+
 class Publisher:
-    """``publish`` returns at once; ``run`` is the task that delivers."""
+    """``send`` returns at once; ``run`` is the task that delivers.
+
+    To prepare and to send are two steps so that what an event tells of can be written down in between, together with
+    the event: whenever we die, a successor knows whether it was sent.
+    """
 
     def __init__(self, journal: Journal, address: Path | None) -> None:
         self._journal = journal
+        self._inherited = journal.last
         self._address = address
         self._queue: deque[tuple[int, bytes]] = deque(journal.pending)
         self._wake = asyncio.Event()
@@ -58,8 +72,8 @@ class Publisher:
         """How many events the daemon has not acknowledged."""
         return len(self._queue)
 
-    def publish(self, namespace: str, event: Message) -> None:
-        """Queue an event, stamped with the present time. It is on disk when this returns. Raises OSError."""
+    def prepare(self, namespace: str, event: Message) -> Prepared:
+        """An event stamped with the present time, and the number it has if it is the next to be sent."""
         envelope = types.Envelope(
             timestamp=timestamps.to_message(time.time_ns()),
             namespace=namespace,
@@ -67,8 +81,16 @@ class Publisher:
             event=typeurls.pack(event),
         )
         data = ttrpc_events.ForwardRequest(envelope=envelope).SerializeToString()
-        self._queue.append((self._journal.append(data), data))
+        return Prepared(self._journal.last + 1, data)
+
+    def send(self, prepared: Prepared) -> None:
+        """Queue a prepared event. It is on disk when this returns. Raises OSError."""
+        self._queue.append((self._journal.append(prepared.data), prepared.data))
         self._retarget(True)
+
+    def was_sent(self, prepared: Prepared) -> bool:
+        """Whether an earlier monitor came to send what it had prepared, and had written down, before it died."""
+        return prepared.number <= self._inherited
 
     async def flush(self, timeout: float) -> bool:
         """Wait until everything was acknowledged, at most ``timeout`` seconds."""

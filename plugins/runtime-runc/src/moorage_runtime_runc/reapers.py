@@ -48,6 +48,13 @@ class Watch:
         pidfds.send_signal(self.fd, number)
 
 
+def lost(pid: int) -> Watch:
+    """A process that has ended while nobody watched."""
+    ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+    ended.set_result(Ended(UNKNOWN, time.time_ns()))
+    return Watch(pid, -1, ended)
+
+
 class Reaper:
     """Must be started on a running loop of the main thread."""
 

@@ -37,7 +37,10 @@ class ProcessRecord:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """A container. ``creating`` says that Create had not finished: what there is of it is to be removed."""
+    """A container. ``creating`` says that Create had not finished: what there is of it is to be removed.
+
+    ``event`` is the last that was to be sent, as hexadecimal digits; whether it was, its number tells.
+    """
 
     namespace: str
     id: str
@@ -49,6 +52,11 @@ class TaskRecord:
     paused: bool = False
     creating: bool = False
     restore_from: str = ""
+    parent_checkpoint: str = ""
+    pausing: bool = False
+    deleting: bool = False
+    event_number: int = 0
+    event: str = ""
 
 
 def write(record: TaskRecord) -> None:
@@ -93,11 +101,11 @@ class Index:
         with contextlib.suppress(OSError):
             (self._folder / namespace).rmdir()
 
-    def bundles(self) -> Iterator[Path]:
-        """Every bundle, also one that is no longer there."""
+    def bundles(self) -> Iterator[tuple[str, str, Path]]:
+        """Namespace, id and bundle of every container, also of one whose bundle is no longer there."""
         for namespace in sorted(self._folder.iterdir()):
             for link in sorted(namespace.iterdir()):
-                yield link.readlink()
+                yield namespace.name, link.name, link.readlink()
 
 
 def _process(data: dict[str, Any]) -> ProcessRecord:

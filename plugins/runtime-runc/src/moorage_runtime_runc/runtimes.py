@@ -136,6 +136,15 @@ class Runtime:
             if "does not exist" not in str(error):
                 raise
 
+    async def state(self) -> str:
+        """``created``, ``running``, ``paused`` or ``stopped``. Raises errors.Error, also for an answer that is none."""
+        with _memory() as output:
+            await self._run("state", [self._id], {1: output})
+            try:
+                return str(json.loads(_output(output))["status"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise errors.Error(f"OCI runtime state failed: {error}") from error
+
     async def update(self, resources: bytes) -> None:
         with self._file("resources", resources.decode()) as path:
             await self._run("update", ["--resources", str(path), self._id])

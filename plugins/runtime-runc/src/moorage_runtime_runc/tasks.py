@@ -24,7 +24,7 @@ class Tasks:
 
     def __init__(self, host: Host, publisher: Publisher, index: records.Index, ooms: Watcher) -> None:
         self.host = host
-        self._publisher = publisher
+        self.publisher = publisher
         self._index = index
         self._ooms = ooms
         self._containers: dict[tuple[str, str], Container] = {}
@@ -98,7 +98,7 @@ class Tasks:
         """A container as a value, of which nothing exists yet."""
         runtime = Runtime(self.host.reaper, self.host.spawner, settings, namespace, creation.id, creation.bundle)
         init = Process(creation.id, creation.stdio)
-        return Container(namespace, creation.bundle, settings, runtime, init, self._publisher.publish)
+        return Container(namespace, creation.bundle, settings, runtime, init, self.publisher)
 
     def add(self, container: Container) -> None:
         """From now on it can be found."""
@@ -106,7 +106,7 @@ class Tasks:
         self._ooms.add(container)
 
     def discard(self, container: Container) -> None:
-        """An earlier monitor's creation that came to nothing."""
+        """What an earlier monitor had not finished creating, or had all but deleted."""
         self._forget_files(container.namespace, container.id, container.bundle)
 
     async def close(self) -> None:
