@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from moorage_differ_walking import unpacking
+from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.extractions import Extraction
 from moorage_differ_walking.limits import Limits
 from moorage_sdk import errors
+from moorage_sdk.descriptors import OCI_LAYER
 from moorage_sdk.mounts import Mount
 from moorage_sys import mounts
 from moorage_testkit import trees
@@ -489,6 +491,27 @@ def test_overlay_shows_the_same(name: str, tmp_path: Path) -> None:
         assert merged == plain
     finally:
         mounts.unmount_all(parts["merged"])
+
+
+@pytest.mark.parametrize("name", BREAKOUTS)
+def test_from_end_to_end_in_a_confined_process(name: str, tmp_path: Path) -> None:
+    case = BREAKOUTS[name]
+    parts = {part: tmp_path / part for part in ("lower", "upper", "work", "merged")}
+    for part in parts.values():
+        part.mkdir(mode=0o755)
+    case.before(parts["lower"])
+    upper = (f"workdir={parts['work']}", f"upperdir={parts['upper']}")
+    overlay = Mount("overlay", "overlay", (*upper, f"lowerdir={parts['lower']}"))
+    with WalkingDiffer(tmp_path / "workspace").open(OCI_LAYER, [overlay]) as application:
+        if case.error:
+            with pytest.raises(case.error):
+                application.write(case.layer.end())
+                application.finish()
+            return
+        application.write(case.layer.end())
+        application.finish()
+    with mounts.temporary([overlay], folder=tmp_path) as merged:
+        case.check(merged)
 
 
 def test_mode_of_a_file_outside_is_not_changed_through_links(tmp_path: Path) -> None:

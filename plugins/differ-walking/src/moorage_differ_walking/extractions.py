@@ -10,16 +10,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from moorage_differ_walking import attributes, headers, lowers, names
+from moorage_differ_walking import attributes, files, headers, lowers, names
 from moorage_differ_walking.entries import Entry
+from moorage_differ_walking.files import Data
 from moorage_differ_walking.folders import Folders
 from moorage_differ_walking.limits import Limits
+from moorage_differ_walking.removals import Made, OverlayRemovals, PlainRemovals
 from moorage_sdk import errors
 from moorage_sys import faults, paths
-
-Data = Iterator[memoryview]
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,9 +47,9 @@ class Extraction:
         self._overlay = overlay
         self._below = below
         self._devices = devices
-        # An opaque marker may come after the entries it spares; with nothing there before, it removes nothing.
-        self._made: set[int] | None = None if overlay or _is_empty(root) else set()
-        self._folders = Folders(root, below, self._note if self._made is not None else None)
+        self._made = Made(root) if not overlay else None
+        self._folders = Folders(root, below, self._made.add if self._made else None)
+        self._removals = PlainRemovals(self._made) if self._made else OverlayRemovals(root, below, self._folders)
         self._times: dict[bytes, tuple[int, int]] = {}
         self._changed = False
         self.entries = 0
@@ -110,12 +110,14 @@ class Extraction:
         parent = self._folders.find(path)
         try:
             if base.startswith(names.WHITEOUT):
-                self._white_out(path, parent, base, entry)
+                self._changed = True
+                self._removals.white_out(path, parent, base, entry)
             elif entry.type == headers.CHAR and entry.device == (0, 0):
                 # Overlay takes such a device for a whiteout, so it is one everywhere.
-                self._remove(path, parent, base, entry)
+                self._removals.remove(path, parent, base, entry)
             else:
-                self._note(parent, base)
+                if self._made:
+                    self._made.add(parent, base)
                 maker(parent, base, entry, data)
         finally:
             # Anything but a new file may have changed what a name means.
@@ -136,9 +138,9 @@ class Extraction:
             fd = os.open(name, _NEW, 0o600, dir_fd=parent)
         try:
             if entry.extents is None:
-                _write(fd, data)
+                files.write(fd, data)
             else:
-                _write_sparse(fd, entry, data)
+                files.write_sparse(fd, entry, data)
             attributes.set_open(fd, entry)
         finally:
             os.close(fd)
@@ -214,113 +216,6 @@ class Extraction:
         paths.remove_entry(parent, name)
         os.mknod(name, kind | 0o600, os.makedev(major, minor) if entry.type != headers.FIFO else 0, dir_fd=parent)
         attributes.set_named(parent, name, entry)
-
-    # Removals
-
-    def _white_out(self, path: bytes, parent: int, base: bytes, entry: Entry) -> None:
-        self._changed = True
-        if base != names.OPAQUE:
-            self._remove(path, parent, names.hidden(base), entry)
-        elif self._overlay and not path and self._below:
-            self._hide_roots(entry)
-        else:
-            self._make_opaque(parent)
-
-    def _remove(self, path: bytes, parent: int, name: bytes, entry: Entry) -> None:
-        paths.remove_entry(parent, name)
-        if self._overlay and self._shows_below(path, name):
-            parent = self._folders.find(path)
-            os.mknod(name, stat.S_IFCHR | 0o000, os.makedev(0, 0), dir_fd=parent)
-            os.chown(name, *attributes.owner(entry), dir_fd=parent, follow_symlinks=False)
-
-    def _shows_below(self, path: bytes, name: bytes) -> bool:
-        """Whether a whiteout is called for: in a directory that covers nothing, overlay would list it as an entry.
-
-        Without lower layers it is not known yet, for the layer will get a parent later.
-        """
-        if not self._below:
-            return True
-        _, canonical = self._folders.trace(path)
-        whole = canonical + b"/" + name if canonical else name
-        if lowers.hides(self._root, whole) or (found := lowers.find(self._below, whole)) is None:
-            return False
-        os.close(found)
-        return True
-
-    def _hide_roots(self, entry: Entry) -> None:
-        """Make the root opaque one entry after the other: overlay has no mark for the root itself."""
-        for name in lowers.names(self._below):
-            try:
-                fd = os.open(name, _READ_DIRECTORY, dir_fd=self._root)
-            except FileNotFoundError:
-                self._remove(b"", self._root, name, entry)
-            except NotADirectoryError:
-                continue
-            else:
-                try:
-                    os.setxattr(fd, lowers.OPAQUE, b"y")
-                finally:
-                    os.close(fd)
-
-    def _make_opaque(self, parent: int) -> None:
-        fd = os.open(b".", _READ_DIRECTORY, dir_fd=parent)
-        try:
-            if self._overlay:
-                os.setxattr(fd, lowers.OPAQUE, b"y")
-            elif self._made is not None:
-                self._drop_foreign(fd)
-        finally:
-            os.close(fd)
-
-    def _drop_foreign(self, top: int) -> None:
-        """Remove all in a directory that this layer did not bring, down to any depth."""
-        pending = [b"."]
-        while pending:
-            path = pending.pop()
-            fd = paths.openat2(top, path, _READ_DIRECTORY, resolve=paths.RESOLVE_BENEATH | paths.RESOLVE_NO_SYMLINKS)
-            try:
-                with os.scandir(fd) as found:
-                    children = [(os.fsencode(child.name), child.is_dir(follow_symlinks=False)) for child in found]
-                for name, is_directory in children:
-                    if self._key(fd, name) not in (self._made or ()):
-                        paths.remove_entry(fd, name)
-                    elif is_directory:
-                        pending.append(path + b"/" + name)
-            finally:
-                os.close(fd)
-
-    # Bookkeeping
-
-    def _note(self, parent: int, name: bytes) -> None:
-        if self._made is not None:
-            self._made.add(self._key(parent, name))
-
-    def _key(self, parent: int, name: bytes) -> int:
-        """An entry's name for ever in 8 bytes: there may be millions."""
-        return hash((os.fstat(parent).st_ino, name))
-
-
-def _write(fd: int, data: Data) -> None:
-    for piece in data:
-        while piece:
-            piece = piece[os.write(fd, piece) :]
-
-
-def _write_sparse(fd: int, entry: Entry, data: Data) -> None:
-    """Pieces go to their places, so that holes stay holes."""
-    rest = memoryview(b"")
-    for offset, length in entry.extents or ():
-        os.lseek(fd, offset, os.SEEK_SET)
-        while length:
-            rest = rest or next(data)
-            written = os.write(fd, rest[:length])
-            rest, length = rest[written:], length - written
-    os.ftruncate(fd, entry.length)
-
-
-def _is_empty(fd: int) -> bool:
-    with os.scandir(fd) as found:
-        return next(iter(found), None) is None
 
 
 def _exists(parent: int, name: bytes) -> bool:
