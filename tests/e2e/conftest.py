@@ -18,6 +18,9 @@ from moorage_testkit.daemons import Daemon
 from moorage_testkit.images import Layout
 
 BUSYBOX = "docker.io/library/busybox:latest"
+NAMESPACE = f"e2e-{os.getpid()}"
+"""Of this run alone: daemons share runc's state directory and the cgroup tree, which go by namespace and id."""
+
 NEEDED = ("containerd", "ctr", "runc", "busybox")
 
 
@@ -41,8 +44,9 @@ def _started(program: daemons.Program, archive: Path) -> Iterator[Daemon]:
     missing = [name for name in NEEDED if not shutil.which(name)]
     if os.geteuid() or missing:
         pytest.skip(f"needs root and {', '.join(NEEDED)}")
-    with daemons.directory() as base, Daemon(program, base) as daemon:
-        daemon.ctr("images", "import", str(archive))
+    with daemons.directory() as base, Daemon(program, base, namespaces=["default", NAMESPACE]) as daemon:
+        for namespace in ("default", NAMESPACE):
+            daemon.ctr("-n", namespace, "images", "import", str(archive))
         yield daemon
 
 
@@ -72,7 +76,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Daemon]:
 
 
 def words(daemon: Daemon, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "moorage_cli", "-a", daemon.address, *arguments]
+    return [sys.executable, "-m", "moorage_cli", "-a", daemon.address, "-n", NAMESPACE, *arguments]
 
 
 def cli(daemon: Daemon, *arguments: str, **more: Any) -> subprocess.CompletedProcess[bytes]:

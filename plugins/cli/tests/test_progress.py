@@ -17,6 +17,7 @@ class Terminal(io.StringIO):
 def reports() -> list[Progress]:
     return [
         Progress("resolving", "busybox"),
+        Progress("waiting", LAYER, (), 0, 2048),
         Progress("downloading", LAYER, (), 0, 2048),
         Progress("downloading", LAYER, (), 1024, 2048),
         Progress("complete", LAYER, (), 2048, 2048),
@@ -48,11 +49,12 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", stream)
     with progress.display("busybox", stderr=True) as report:
-        for each in [*reports(), Progress("done", "evil\x1b]0;x\x07name")]:
+        for each in [*reports(), Progress("done[bold]", "evil\x1b]0;x\x07name", (), 0, 5)]:
             report(each)
     assert "layer-aaaaaaaaaaaa" in stream.getvalue()
-    assert "2.0/2.0 KiB" in stream.getvalue()
+    assert "2.0 KiB of 2.0 KiB" in stream.getvalue()
     assert "\x1b]0;" not in stream.getvalue()
+    assert "done[bold]" in stream.getvalue()
 
 
 def test_short_names() -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from moorage_cli import tables
 from moorage_sdk.transfers import Progress
 
 Report = Callable[[Progress], None]
 
-_FINISHED = frozenset({"complete", "done", "already exists", "exists", "skipped"})
+_FINISHED = frozenset({"complete", "done", "already exists", "extracting", "extracted"})
+"""What comes behind the last byte of a download, in the words of core/transfer/local in containerd v2.3."""
+
+_UNSAID = frozenset({"", "waiting"})
 
 
 @contextmanager
@@ -37,7 +40,7 @@ class Lines:
         self._say(f"{title}: pulling")
 
     def __call__(self, progress: Progress) -> None:
-        if not progress.name and not progress.event:
+        if progress.event in _UNSAID:
             return
         name = short(progress.name)
         if self._states.get(name) == progress.event:
@@ -53,35 +56,36 @@ class Lines:
 @contextmanager
 def _bars(title: str, stream: TextIO) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
+
+    def text(format: str) -> TextColumn:
+        return TextColumn(format, markup=False, table_column=Column(no_wrap=True))
 
     columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[event]:<12}"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+        text("{task.description}"),
+        text("{task.fields[event]}"),
+        BarColumn(bar_width=20),
+        text("{task.fields[amount]}"),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
     )
     console = Console(file=stream)
     console.print(tables.clean(title), highlight=False, markup=False)
     with Bars(*columns, console=console) as bars:
-        rows: dict[str, int] = {}
+        rows: dict[str, Any] = {}
 
         def report(progress: Progress) -> None:
+            """A row for what has bytes to count; the rest is said by how these fare."""
             name = short(progress.name)
-            if not name:
+            if not progress.total:
                 return
             if name not in rows:
-                rows[name] = bars.add_task(tables.clean(name), total=None, event=progress.event)
-            finished = progress.event in _FINISHED
-            total = progress.total or None
-            bars.update(
-                rows[name],  # type: ignore[arg-type]  # rich's TaskID is a NewType of int
-                event=tables.clean(progress.event),
-                total=total or (1 if finished else None),
-                completed=(total or 1) if finished else progress.progress,
-            )
+                rows[name] = bars.add_task(tables.clean(name), total=progress.total, event="", amount="")
+            done = progress.total if progress.event in _FINISHED else progress.progress
+            amount = f"{tables.size(done)} of {tables.size(progress.total)}"
+            event = tables.clean(progress.event)
+            bars.update(rows[name], event=event, amount=amount, total=progress.total, completed=done)
 
         yield report
 
