@@ -110,8 +110,8 @@ def _processes(place: Place) -> Iterator[Process]:
             continue
         try:
             yield _process(entry, needles, own)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # ended while it was looked at
+        except OSError:
+            continue  # ended while it was looked at; each file of /proc has its own error for that
 
 
 def _process(entry: Path, needles: tuple[bytes, ...], own: Path) -> Process:
