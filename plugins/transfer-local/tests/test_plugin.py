@@ -10,7 +10,7 @@ from moorage_sdk.transfers import TRANSFER
 from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.metadata import MemoryMetadata
-from moorage_transfer_local.plugin import MANY, Config, UnpackConfig, default_snapshotter, differs_for, plugin
+from moorage_transfer_local.plugin import MANY, Config, UnpackConfig, configured_snapshotter, differs_for, plugin
 from moorage_transfer_local.pulls import LocalTransfer
 
 
@@ -48,8 +48,8 @@ def test_containerds_settings_are_understood() -> None:
 
 
 def test_the_first_entry_for_this_machine_names_the_snapshotter() -> None:
-    assert default_snapshotter(()) == "overlayfs"
-    assert default_snapshotter((UnpackConfig("windows/amd64", "w"), UnpackConfig("", "native"))) == "native"
+    assert configured_snapshotter(()) == ""
+    assert configured_snapshotter((UnpackConfig("windows/amd64", "w"), UnpackConfig("", "native"))) == "native"
 
 
 def test_differs_are_tried_walking_first() -> None:

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from moorage_sdk import errors, labels, platforms
 from moorage_sdk.transfers import Pull, Unpack
 from moorage_testkit.fakes.content import MemoryWriter
-from moorage_testkit.images import Layout, push
+from moorage_testkit.images import File, Layout, layer, push
 from moorage_testkit.registries import Exchange, Proxy, Registry
 from moorage_transfer_local.retries import Policy
 from moorage_transfer_local.servers import Settings
@@ -161,7 +162,11 @@ class TestAClientsLease:
 
 
 class TestPullsAtTheSameTime:
-    def test_share_downloads_and_unpacking(self, world, proxy: Proxy) -> None:
+    @pytest.mark.parametrize(
+        "options", [{}, {"unpacks": 2, "rebases": lambda name: True}], ids=["in-order", "parallel"]
+    )
+    def test_share_downloads_and_unpacking(self, worlds, proxy: Proxy, options: dict[str, object]) -> None:
+        world = worlds(**options)
         with ThreadPoolExecutor(12) as pool:
             images = list(pool.map(lambda _: world.pull(wanted(proxy.address, "big")), range(12)))
         assert len({image.target.digest for image in images}) == 1
@@ -169,6 +174,20 @@ class TestPullsAtTheSameTime:
         assert proxy.count("GET", "/manifests/") == 1
         assert world.differ.streamed + world.differ.applied == 4
         world.assert_layered()
+
+    def test_of_images_with_common_layers_do_not_wait_in_a_circle(
+        self, worlds, registry: Registry, tmp_path: Path
+    ) -> None:
+        layout = Layout(tmp_path / "layout")
+        tars = [layer([File(f"f{n}", b"x" * 9000)]) for n in range(6)]
+        stacks = [tars, tars[:3], [*tars[:2], *tars[3:]], tars[::-1], [tars[0]] * 4]
+        for n, stack in enumerate(stacks):
+            layout.tag(f"{n}", layout.image(stack))
+            push(layout, f"{n}", f"{registry.address}/test/circle{n}:latest")
+        world = worlds(unpacks=2, downloads=2, rebases=lambda name: True)
+        with ThreadPoolExecutor(15) as pool:
+            pulls = [pool.submit(world.pull, wanted(registry.address, f"circle{n % 5}")) for n in range(15)]
+            assert len({pull.result(60).target.digest for pull in pulls}) == 5
 
     def test_do_not_die_with_the_first(self, world, proxy: Proxy, release: threading.Event) -> None:
         proxy.on(

@@ -17,11 +17,11 @@ from moorage_transfer_local.servers import Settings
 from moorage_transfer_local.sessions import Options
 from moorage_transfer_local.transports import Timeouts
 
-DEFAULT_SNAPSHOTTER = "overlayfs"
 DEFAULT_DIFFER = "walking"
+"""``defaults/defaults_differ_unix.go`` in containerd v2.3."""
+
 MANY = 32
 FIVE_MINUTES = Duration(300)
-"""``defaults/defaults_unix.go`` and ``defaults/defaults_differ_unix.go`` in containerd v2.3."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,10 @@ class UnpackConfig:
 
     platform: str = ""
     """``os/architecture[/variant]``; empty is this machine."""
-    snapshotter: str = DEFAULT_SNAPSHOTTER
+    snapshotter: str = ""
+    """Empty is the daemon's default."""
     differ: str = ""
-    """The differ for this snapshotter; empty tries all, ``walking`` first."""
+    """The differ for this snapshotter, or for any where none is named; empty tries all, ``walking`` first."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Config:
     check_platform_supported: bool = False
     """Unpack only what is for the platform asked for, not just for its operating system."""
     unpack_config: tuple[UnpackConfig, ...] = ()
-    """The first entry for this machine names the default snapshotter."""
+    """The first entry for this machine names the snapshotter for unpackings that name none."""
     config_path: str = ""
     """Directories of registry configurations (``certs.d``), joined by colons."""
     progress_timeout: Duration = FIVE_MINUTES
@@ -61,7 +62,7 @@ def make(ctx: InitContext, config: Config) -> Transfer:
         unpacks=config.max_concurrent_unpacks,
         strict_platform=config.check_platform_supported,
         config_path=config.config_path,
-        snapshotter=default_snapshotter(config.unpack_config),
+        snapshotter=lambda: configured_snapshotter(config.unpack_config) or metadata.default_snapshotter,
         differs=lambda snapshotter: differs_for(snapshotter, config.unpack_config, differs),
         rebases=lambda snapshotter: "rebase" in _capabilities(ctx, f"{SNAPSHOTTER.type}.{snapshotter}"),
         token_realms=lambda host: config.token_realms.get(host, ()),
@@ -70,17 +71,17 @@ def make(ctx: InitContext, config: Config) -> Transfer:
     return LocalTransfer(metadata.view, options)
 
 
-def default_snapshotter(entries: Sequence[UnpackConfig]) -> str:
-    """The snapshotter for an unpacking that names none."""
+def configured_snapshotter(entries: Sequence[UnpackConfig]) -> str:
+    """What the first entry for this machine says of an unpacking that names none, "" for nothing."""
     here = platforms.host()
     fitting = [entry for entry in entries if not entry.platform or _fits(here, entry.platform)]
-    return fitting[0].snapshotter if fitting else DEFAULT_SNAPSHOTTER
+    return fitting[0].snapshotter if fitting else ""
 
 
 def differs_for(snapshotter: str, entries: Sequence[UnpackConfig], differs: Mapping[str, Differ]) -> list[Differ]:
     """The differs to try for a snapshotter. Raises errors.FailedPrecondition for one that is configured and absent."""
     for entry in entries:
-        if entry.snapshotter == snapshotter and entry.differ:
+        if entry.snapshotter in ("", snapshotter) and entry.differ:
             if entry.differ not in differs:
                 raise errors.FailedPrecondition(f'differ "{entry.differ}": not working: failed precondition')
             return [differs[entry.differ]]

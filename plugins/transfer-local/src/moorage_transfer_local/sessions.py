@@ -52,7 +52,7 @@ class Options:
     unpacks: int = 1
     strict_platform: bool = False
     config_path: str = ""
-    snapshotter: str = "overlayfs"
+    snapshotter: Callable[[], str] = lambda: "overlayfs"
     differs: Callable[[str], Sequence[Differ]] = lambda snapshotter: ()
     rebases: Callable[[str], bool] = lambda snapshotter: False
     token_realms: Callable[[str], Sequence[str]] = lambda host: ()
@@ -169,7 +169,7 @@ class Session:
         result = []
         for unpack in self.pull.unpacks:
             if (item := self._fitting(found, unpack)) is not None:
-                result.append((item, unpack.snapshotter or self.options.snapshotter))
+                result.append((item, unpack.snapshotter or self.options.snapshotter()))
             else:
                 _log.warning('image "%s": nothing to unpack for %s', self.pull.reference, unpack.platform)
         return list({(item.descriptor.digest, name): (item, name) for item, name in result}.values())
