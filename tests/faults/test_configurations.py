@@ -24,8 +24,9 @@ def place(base: Path) -> Path:
 def refuse(base: Path, config: Path) -> list[str]:
     """Start with that file. The lines that say why not, without the name of the program before each."""
     daemon = Daemon(moorage(), base)
-    command = [*daemon.program.command, "--config", config, "--root", daemon.root, "--state", daemon.state]
-    done = subprocess.run([*command, "--address", daemon.address], capture_output=True, text=True, timeout=60)
+    places = {"config": config, "root": daemon.root, "state": daemon.state, "address": daemon.address}
+    flags = [word for name, value in places.items() for word in (f"--{name}", str(value))]
+    done = subprocess.run([*daemon.program.command, *flags], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     assert not daemon.root.exists() and not daemon.state.exists(), "a daemon that does not start leaves no trace"
     return [line.removeprefix("mooraged: ") for line in STARTED.sub("", done.stderr).splitlines()]
