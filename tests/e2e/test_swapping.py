@@ -56,6 +56,16 @@ def layers(daemon: Daemon, uri: str) -> list[Path]:
     return list((daemon.root / uri / "snapshots").glob("*"))
 
 
+def test_one_line_names_the_snapshotter_of_who_names_none(base: Path, archive: Path) -> None:
+    config = 'plugins."io.containerd.metadata.v1.lmdb".default_snapshotter = "native"\n'
+    with Daemon(moorage(config), base, namespaces=[NAMESPACE]) as daemon:
+        moorage_cli(daemon, "load", "--input", str(archive))
+        assert moorage_cli(daemon, "run", "--rm", IMAGE, "echo", "hello") == "hello\n"
+        assert layers(daemon, NATIVE)
+        assert not layers(daemon, OVERLAYFS)
+        verify_world(daemon.world).assert_clean()
+
+
 def test_disabling_the_default_snapshotter_chooses_the_other(base: Path, archive: Path) -> None:
     config = f'disabled_plugins = ["{OVERLAYFS}"]\n'
     with Daemon(moorage(config), base, namespaces=[NAMESPACE]) as daemon:

@@ -2,11 +2,14 @@ import random
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moorage_kv import Store
 from moorage_metadata_lmdb import rows
+from moorage_metadata_lmdb.databases import SCHEMA, TABLES, Database
 from moorage_metadata_lmdb.rows import Promotion
 from moorage_sdk import digests, errors
 from moorage_sdk.descriptors import OCI_MANIFEST, Descriptor
@@ -32,6 +35,29 @@ def test_unknown_snapshotters_are_an_invalid_argument_with_the_reason(rig: Any) 
         rig.view().snapshotter("zfs")
     with pytest.raises(errors.InvalidArgument, match="snapshotter argument missing"):
         rig.view().snapshotter("")
+
+
+def test_the_default_snapshotter_is_the_best_that_works(rig: Any) -> None:
+    assert rig.database.default_snapshotter == "memory"
+    rig.snapshotters["native"] = rig.layers
+    assert rig.database.default_snapshotter == "native"
+    rig.snapshotters["overlayfs"] = rig.layers
+    assert rig.database.default_snapshotter == "overlayfs"
+    rig.snapshotters.clear()
+    with pytest.raises(errors.FailedPrecondition, match="none works"):
+        rig.database.default_snapshotter  # noqa: B018  # the property is what raises
+
+
+def test_a_configured_default_that_does_not_work_is_told(rig: Any, tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "own", tables=TABLES, schema=SCHEMA, map_size=256 << 20, durable=False)
+    database = Database(
+        store, rig.content, rig.snapshotters, rig.exchange, default="zfs", reason=lambda name: "no disk"
+    )
+    with pytest.raises(errors.FailedPrecondition, match=r"default snapshotter not loaded: zfs \(no disk\)"):
+        database.default_snapshotter  # noqa: B018  # the property is what raises
+    rig.snapshotters["zfs"] = rig.layers
+    assert database.default_snapshotter == "zfs"
+    database.close()
 
 
 def test_a_snapshotter_that_comes_late_is_found(rig: Any) -> None:

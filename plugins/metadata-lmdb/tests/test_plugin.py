@@ -34,7 +34,7 @@ def make(rig: Any, path: Path, settings: Config) -> tuple[Any, list[Callable[[],
 def test_the_database_opens_closes_and_opens_again(rig: Any, tmp_path: Path, policy: Any) -> None:
     for round_ in range(2):
         database, closers, exports = make(rig, tmp_path / "own", Config(content_sharing_policy=policy))
-        assert exports == {"policy": policy}
+        assert exports == {"policy": policy, "default-snapshotter": "memory"}
         if round_ == 0:
             database.view("ns").leases.create("l")
         assert [lease.id for lease in database.view("ns").leases.list()] == ["l"]
@@ -65,6 +65,7 @@ def test_keys_and_defaults_are_containerds() -> None:
     assert config.defaults(Config) == {
         "content_sharing_policy": "shared",
         "no_sync": False,
+        "default_snapshotter": "",
         "backup_interval": "10m0s",
     }
     assert "expected one of" in str(config.decode(Config, {"content_sharing_policy": "x"}).faults[0])

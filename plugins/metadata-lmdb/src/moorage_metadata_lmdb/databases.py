@@ -27,6 +27,9 @@ from moorage_sdk.snapshots import Snapshotter
 TABLES = (*(table.name for table in rows.ALL), tables.INDEX, tables.OUTBOX)
 SCHEMA = 1
 
+PREFERENCE = ("overlayfs", "btrfs", "native")
+"""Snapshotters from cheap to dear; those of third parties come last."""
+
 
 def absent(name: str) -> str:
     """Why a snapshotter is not there, when nobody knows better."""
@@ -47,11 +50,13 @@ class Database(metadata.Metadata):
         exchange: Exchange,
         *,
         shared: bool = True,
+        default: str = "",
         reason: Callable[[str], str] = absent,
     ) -> None:
         self._ledger = Ledger(store, exchange)
         self._blobs = Blobs(content, shared)
         self._snapshotters = snapshotters
+        self._default = default
         self._reason = reason
         self._layers: dict[str, Layers] = {}
         self._settling = Reservations()
@@ -67,6 +72,22 @@ class Database(metadata.Metadata):
     @property
     def snapshotters(self) -> Sequence[str]:
         return sorted(self._snapshotters)
+
+    @property
+    def preferred(self) -> str:
+        """The configured default, or the best that works; empty when none does."""
+        return self._default or next(
+            (name for name in (*PREFERENCE, *self.snapshotters) if name in self._snapshotters), ""
+        )
+
+    @property
+    def default_snapshotter(self) -> str:
+        name = self.preferred
+        if not name:
+            raise errors.FailedPrecondition("snapshotters: none works: failed precondition")
+        if name not in self._snapshotters:
+            raise errors.FailedPrecondition(f"default {_not_loaded(name, self._reason(name))}")
+        return name
 
     def view(self, namespace: str, lease: str = "") -> View:
         return View(self, self._ledger, self._blobs, Scope(namespaces.required(namespace), lease))

@@ -25,12 +25,14 @@ TEN_MINUTES = Duration(600)
 
 @dataclass(frozen=True)
 class Config:
-    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt``, and one of ours."""
+    """Keys and defaults of containerd's ``io.containerd.metadata.v1.bolt``, and two of ours."""
 
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     """Whether a namespace gets a blob that another one has by naming its digest, or must send the bytes."""
     no_sync: bool = False
     """Let a crash of the machine undo the last changes, for speed. A crash of the daemon still loses nothing."""
+    default_snapshotter: str = ""
+    """The snapshotter for callers who name none; empty is the first that works of overlayfs, btrfs, native."""
     backup_interval: Duration = TEN_MINUTES
     """How often the store is copied to the folder ``backups`` beside it, if it changed; 0 for never. Three are kept."""
 
@@ -51,8 +53,10 @@ def make(ctx: InitContext, config: Config) -> Metadata:
         ctx.all(SNAPSHOTTER),
         exchange,
         shared=config.content_sharing_policy == "shared",
+        default=config.default_snapshotter,
         reason=reason,
     )
+    ctx.export("default-snapshotter", database.preferred)  # clients that are told no snapshotter ask for it
     ctx.on_close(database.close)
     if config.backup_interval > 0:
         ctx.on_close(Backups(store, ctx.root / BACKUPS, float(config.backup_interval), KEPT).stop)

@@ -93,6 +93,11 @@ class Metadata(ABC):
     def snapshotters(self) -> Sequence[str]:
         """Names of the snapshotters that work."""
 
+    @property
+    @abstractmethod
+    def default_snapshotter(self) -> str:
+        """The one for callers who name none. Raises errors.FailedPrecondition when it does not work, or none does."""
+
     @abstractmethod
     def view(self, namespace: str, lease: str = "") -> View:
         """Raises errors.FailedPrecondition without a namespace, errors.InvalidArgument for a malformed one.

@@ -219,6 +219,12 @@ class MemoryMetadata(Metadata):
     def snapshotters(self) -> Sequence[str]:
         return sorted(self._snapshotters)
 
+    @property
+    def default_snapshotter(self) -> str:
+        if not self._snapshotters:
+            raise errors.FailedPrecondition("snapshotters: none works: failed precondition")
+        return self.snapshotters[0]
+
     def view(self, namespace: str, lease: str = "") -> MemoryView:
         return self._views.setdefault(required(namespace), MemoryView(namespace, self._snapshotters))
 
