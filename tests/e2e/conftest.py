@@ -33,6 +33,12 @@ class Pair:
 
 
 @pytest.fixture(scope="session")
+def namespace() -> str:
+    """Where the images are, besides ``default``."""
+    return NAMESPACE
+
+
+@pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Busybox as an archive that names it ``BUSYBOX``."""
     layout = Layout(tmp_path_factory.mktemp("image") / "layout")

@@ -37,6 +37,12 @@ def steady(text: str) -> str:
     return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
+@pytest.fixture(autouse=True)
+def apart(monkeypatch: pytest.MonkeyPatch, namespace: str) -> None:
+    """``ctr`` works in the namespace of this run, out of the way of other daemons on this machine."""
+    monkeypatch.setenv("CONTAINERD_NAMESPACE", namespace)
+
+
 @pytest.fixture
 def same(pair: Any) -> Same:
     """Run ``ctr`` against both and compare; what ours said. ``clean`` takes out more, ``compare`` off runs only."""
