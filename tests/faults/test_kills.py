@@ -9,6 +9,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,9 @@ class Rounds:
             acknowledged = client.poll() == 0
             self.daemon.kill()
             print(f"killed after {moment:.3f} s of {words[0]}, acknowledged: {acknowledged}")
+            # ctr mounts the root file system for a moment itself, so it must be let go on to its end.
+            with suppress(subprocess.TimeoutExpired):
+                client.wait(20)
             client.kill()
         self.daemon.start()
         return acknowledged

@@ -13,7 +13,7 @@ import pytest
 
 from moorage_sdk.mounts import Mount
 from moorage_sys import mountinfo, mounts
-from moorage_testkit import daemons
+from moorage_testkit import daemons, traces
 from moorage_testkit.daemons import Daemon, Program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a daemon")
@@ -67,6 +67,15 @@ def test_the_sweep_takes_processes_and_mounts(base: Path) -> None:
     daemon.sweep()
     assert left.wait(5) == -9
     assert mountinfo.beneath(str(base)) == []
+
+
+def test_the_sweep_takes_what_a_namespace_left_on_the_host(base: Path) -> None:
+    namespace = f"daemons-{os.getpid()}"
+    left = list(traces.shared([namespace]))
+    for folder in left:
+        folder.mkdir(parents=True)
+    Daemon(daemons.moorage(), base, namespaces=[namespace]).sweep()
+    assert [folder for folder in left if folder.exists()] == []
 
 
 def test_the_directory_goes_with_its_mounts() -> None:

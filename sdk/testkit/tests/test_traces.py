@@ -112,6 +112,13 @@ def test_cgroups_of_a_namespace(place: Place) -> None:
             folder.rmdir()
 
 
+def test_what_namespaces_leave_on_the_host() -> None:
+    found = list(traces.shared([NAMESPACE]))
+    assert traces.RUNC_ROOT / NAMESPACE in found
+    assert all(path.name == NAMESPACE for path in found)
+    assert len(found) == 1 + sum(entry.type in ("cgroup", "cgroup2") for entry in mountinfo.read())
+
+
 @root
 @pytest.mark.parametrize("label, found", [("bundle={state}/b", True), ("bundle=/run/others/b", False), (None, True)])
 def test_states_of_runc(place: Place, label: str | None, found: bool) -> None:

@@ -205,6 +205,9 @@ class Daemon:
                 Path(folder).rmdir()
         for folder in trace.runtimes:
             shutil.rmtree(folder, ignore_errors=True)
+        for shared in traces.shared(self.namespaces - {"default"}):  # which others use, who may be about to fill it
+            with suppress(OSError):
+                shared.rmdir()
 
 
 def wait_until(met: Callable[[], object], seconds: float = 10.0) -> None:

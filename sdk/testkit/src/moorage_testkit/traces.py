@@ -159,6 +159,15 @@ def _cgroups(namespaces: Collection[str], ours: Collection[int]) -> dict[str, tu
     return found
 
 
+def shared(namespaces: Collection[str]) -> Iterator[Path]:
+    """Directories of the host that are named by a namespace, and stay when its last container has gone."""
+    for namespace in namespaces:
+        yield RUNC_ROOT / namespace
+        for entry in mountinfo.read():
+            if entry.type in ("cgroup", "cgroup2"):
+                yield Path(entry.mount_point, namespace)
+
+
 def _members(cgroup: Path) -> set[int]:
     try:
         return {int(pid) for pid in (cgroup / "cgroup.procs").read_text("ascii").split()}
