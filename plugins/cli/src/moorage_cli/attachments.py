@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ from moorage_sdk.tasks import Exit, Stdio
 
 DETACH_KEYS = b"\x10\x11"
 """Ctrl-P, Ctrl-Q, as docker has it."""
+
+PATIENCE = 30.0
+"""Seconds that a daemon may be gone before we give up on it."""
+
+RETRY = 0.5
+"""Seconds between attempts to reach it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Foreground:
         self._client, self._id, self._exec_id, self._streams = client, id, exec_id, streams
         self._background: set[asyncio.Task[None]] = set()
         self._detached = asyncio.Event()
+        self.started = False
 
     async def run(
         self, stdio: Stdio, begin: Callable[[], Awaitable[Any]] | None, launch: bool, *, proxy: bool = True
@@ -72,7 +80,7 @@ class Foreground:
                 task.cancel()
 
     async def _supervise(self, attachment: stdios.Attachment, launch: bool) -> Exit | None:
-        waiting = asyncio.create_task(self._client.tasks.wait(self._id, self._exec_id))
+        waiting = asyncio.create_task(self._wait())
         leaving = asyncio.create_task(self._detached.wait())
         try:
             if launch:
@@ -80,6 +88,7 @@ class Foreground:
                 if not self._exec_id:
                     await _ignored(self._resized())
                 await self._client.tasks.start(self._id, self._exec_id)
+            self.started = True
             attachment.start()
             self._resize()
             await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -90,6 +99,20 @@ class Foreground:
         finally:
             waiting.cancel()
             leaving.cancel()
+
+    async def _wait(self) -> Exit:
+        """Containers outlive a daemon that restarts, and so does our interest in them, for some time."""
+        failures = 0
+        while True:
+            asked = time.monotonic()
+            try:
+                return await self._client.tasks.wait(self._id, self._exec_id)
+            except errors.Unavailable:
+                # A wait that lasted had found a daemon; only those that fail at once count as absence.
+                failures = failures + 1 if time.monotonic() - asked < RETRY else 1
+                if failures * RETRY > PATIENCE:
+                    raise
+                await asyncio.sleep(RETRY)
 
     @contextmanager
     def _controlled(self, proxy: bool) -> Iterator[None]:

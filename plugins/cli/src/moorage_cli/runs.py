@@ -45,10 +45,15 @@ async def foreground(client: Client, container: Container, streams: Streams) -> 
     async def begin() -> None:
         await create_task(client, container, pipes.stdio)
 
+    foreground = Foreground(client, container.id, "", streams)
     try:
-        ended = await _started(
-            client, container.id, Foreground(client, container.id, "", streams).run(pipes.stdio, begin, launch=True)
-        )
+        try:
+            ended = await foreground.run(pipes.stdio, begin, launch=True)
+        except BaseException as error:
+            keep = foreground.started
+            if not keep and not isinstance(error, errors.AlreadyExists):
+                await asyncio.shield(_abandon(client, container.id))
+            raise
         keep = ended is None
         if ended is not None:
             await forget_task(client, container, ended)
@@ -96,9 +101,14 @@ async def forget_task(client: Client, container: Container, ended: Exit) -> None
 
 
 async def discard(client: Client, id: str) -> None:
-    """Remove a container that could not be started, with whatever it got by then; its task is gone already."""
-    with suppress(errors.NotFound):
-        await remove(client, await client.containers.get(id))
+    """Remove a container that could not be started, with whatever it got by then; one with a task is left alone.
+
+    What fails here is not what the person has to hear.
+    """
+    with suppress(errors.Error):
+        container = await client.containers.get(id)
+        if await lookups.task(client, id) is None:
+            await remove(client, container)
 
 
 async def remove(client: Client, container: Container) -> None:
