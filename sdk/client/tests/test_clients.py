@@ -1,5 +1,7 @@
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +76,14 @@ def test_an_error_arrives_as_its_class(talk: Any) -> None:
             await client.images.get("x")
 
     talk({"containerd.services.images.v1.Images": {"Get": get}}, work)
+
+
+def test_the_package_offers_them_too_and_brings_no_grpc_by_itself() -> None:
+    script = (
+        "import sys, moorage_client, moorage_client.references\n"
+        "assert 'grpc' not in sys.modules\n"
+        "from moorage_client import Client, connect\n"
+        "assert connect.__module__ == Client.__module__ == 'moorage_client.clients'\n"
+        "assert not hasattr(moorage_client, 'nonsense')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
