@@ -42,3 +42,13 @@ def test_removal_takes_the_log(cli: Any, namespace: str) -> None:
     assert path.read_text() == "x\n"
     assert cli("rm", "web").code == 0
     assert not path.exists()
+
+
+def test_fifos_go_with_the_task(cli: Any) -> None:
+    for end in (["rm", "-f", "c"], ["start", "c"]):
+        assert cli("run", "-d", "-i", "--name", "c", "busybox", "sh", "-c", "exit 0").code == 0
+        cli("wait", "c")
+        folders = set(fifos.DEFAULT_FOLDER.iterdir())
+        assert len(folders) == 1
+        assert cli(*end).code == 0
+        assert not folders & set(fifos.DEFAULT_FOLDER.iterdir())

@@ -89,10 +89,18 @@ async def create_task(client: Client, container: Container, stdio: Stdio) -> Non
     await client.tasks.create(container.id, rootfs, stdio, container.runtime.options)
 
 
+async def delete_task(client: Client, id: str) -> None:
+    """Delete a task that has ended, and the FIFOs that it was started with; none is fine."""
+    process = await lookups.task(client, id)
+    if process is not None:
+        await client.tasks.delete(id)
+        _remove_fifos(process.stdio)
+
+
 async def forget_task(client: Client, container: Container, ended: Exit) -> None:
     """Delete a task that has ended; its exit code stays with the container, if that is still there."""
     try:
-        await client.tasks.delete(container.id)
+        await delete_task(client, container.id)
         at = datetime.fromtimestamp(ended.exited_at / 1e9, UTC).isoformat(timespec="seconds")
         labelled = replace(container, labels={EXIT: f"{ended.status} {at}"})
         await client.containers.update(labelled, [f"labels.{EXIT}"])
@@ -113,10 +121,7 @@ async def discard(client: Client, id: str) -> None:
 
 async def remove(client: Client, container: Container) -> None:
     """Delete a container whose task has ended or never was: task, record, snapshot, log and FIFOs."""
-    process = await lookups.task(client, container.id)
-    if process is not None:
-        await client.tasks.delete(container.id)
-        _remove_fifos(process.stdio)
+    await delete_task(client, container.id)
     await creations.remove(client, container)
     log = container.labels.get(logs.LABEL)
     if log and Path(log).is_relative_to(logs.FOLDER):

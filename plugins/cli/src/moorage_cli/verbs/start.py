@@ -26,10 +26,9 @@ async def _start(client: Client, wanted: tuple[str, ...], attach: bool, interact
     for each in wanted:
         container = await lookups.container(client, each)
         process = await lookups.task(client, container.id)
-        if process is not None:
-            if process.status in lookups.RUNNING:
-                raise errors.FailedPrecondition(f'container "{container.id}": runs already')
-            await client.tasks.delete(container.id)
+        if process is not None and process.status in lookups.RUNNING:
+            raise errors.FailedPrecondition(f'container "{container.id}": runs already')
+        await runs.delete_task(client, container.id)
         terminal = bool(records.spec_of(container)["process"].get("terminal"))
         if attach:
             streams = Streams(interactive, terminal)
