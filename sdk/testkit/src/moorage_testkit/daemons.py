@@ -55,8 +55,9 @@ class Program:
 
 
 def moorage(config: str = "") -> Program:
-    """The daemon of this tree, in the interpreter that runs the test."""
-    return Program((sys.executable, "-I", "-m", "moorage_core"), config)
+    """The daemon of this tree in the interpreter that runs the test, with the environment of its console script."""
+    script = {"MOORAGE_PROGRAM": "mooraged", "MALLOC_ARENA_MAX": "2"}
+    return Program((sys.executable, "-I", "-m", "moorage_core"), config, script)
 
 
 def containerd() -> Program:
