@@ -68,3 +68,18 @@ def test_drain_waits_for_a_slow_peer() -> None:
         await connection.closed.wait()
 
     asyncio.run(main())
+
+
+def test_what_is_closed_before_it_stands_ends_as_soon_as_it_does() -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        lost = asyncio.Event()
+        connection = Connection(lambda frame: None, lost.set)
+        connection.close()
+        assert connection.closing
+        await asyncio.get_running_loop().create_unix_connection(lambda: connection, sock=ours)
+        await asyncio.wait_for(lost.wait(), 5)
+        with theirs, pytest.raises(errors.Unavailable):
+            connection.write(frames.Frame(1, frames.DATA, 0))
+
+    asyncio.run(main())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -101,6 +102,34 @@ def test_shutdown_lets_calls_end_and_close_cancels_them(tmp_path: Path) -> None:
             await call
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("ticks", range(6))
+def test_close_leaves_no_connection_open_however_fresh(tmp_path: Path, ticks: int) -> None:
+    """A connection goes from the listener to its session in several steps of the loop; close may fall between any."""
+
+    async def main() -> None:
+        server = serving(Echo=echo)
+        await server.serve(tmp_path / "s")
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.setblocking(False)
+            await loop.sock_connect(peer, str(tmp_path / "s"))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(server.close(), 5)
+            assert await asyncio.wait_for(_rest(loop, peer), 5) == b""
+        assert server.sessions == 0
+
+    asyncio.run(main())
+
+
+async def _rest(loop: asyncio.AbstractEventLoop, peer: socket.socket) -> bytes:
+    """What comes until the end; a connection that nobody took from the listener ends with a reset."""
+    try:
+        return await loop.sock_recv(peer, 1)
+    except ConnectionResetError:
+        return b""
 
 
 def test_ssl_is_not_needed() -> None:

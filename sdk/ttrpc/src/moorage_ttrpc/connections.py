@@ -25,11 +25,19 @@ class Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._holds = 0
+        self._unwanted = False
         self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._unwanted:
+            transport.abort()
+
+    @property
+    def closing(self) -> bool:
+        """Whether our side has closed it, be it before it was there."""
+        return self._unwanted or (self._transport is not None and self._transport.is_closing())
 
     @property
     def socket(self) -> socket.socket:
@@ -76,11 +84,16 @@ class Connection(asyncio.Protocol):
         await self._writable.wait()
 
     def close(self) -> None:
-        """Send what is queued, then close."""
+        """Send what is queued, then close.
+
+        The loop makes a protocol before it gives it a transport; what is closed in between ends when it gets one.
+        """
+        self._unwanted = True
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """Close at once, with what is queued thrown away."""
+        self._unwanted = True
         if self._transport is not None:
             self._transport.abort()

@@ -23,7 +23,7 @@ class Server:
     def __init__(self, services: Services, *, allow: Callable[[peers.Peer], bool] = peers.same_user) -> None:
         self._services = services
         self._allow = allow
-        self._listeners: list[asyncio.AbstractServer] = []
+        self._listeners: list[asyncio.Server] = []
         self._files: list[tuple[Path, tuple[int, int]]] = []
         self._sessions: set[Session] = set()
 
@@ -49,7 +49,7 @@ class Server:
 
     async def shutdown(self, grace: float = 10.0) -> None:
         """Take no more connections, let running calls end for ``grace`` seconds, then close."""
-        self._stop_listening()
+        await self._stop_listening()
         busy = [session.idle() for session in self._sessions]
         if busy:
             await asyncio.wait([asyncio.ensure_future(idle) for idle in busy], timeout=grace)
@@ -57,14 +57,21 @@ class Server:
 
     async def close(self) -> None:
         """Close everything now; running calls are cancelled."""
-        self._stop_listening()
+        await self._stop_listening()
         for session in list(self._sessions):
             session.connection.close()
         await asyncio.gather(*(session.ended() for session in list(self._sessions)))
 
-    def _stop_listening(self) -> None:
+    async def _stop_listening(self) -> None:
+        """Take no more connections. What the loop took already gets its session first: a listener that is closed in
+        between would make asyncio drop that socket without closing it (``_attach`` in base_events.py)."""
+        loop = asyncio.get_running_loop()
         for path, known in self._files:
             sockets.remove(path, known)
+        for listener in self._listeners:
+            for each in listener.sockets:
+                loop.remove_reader(each.fileno())
+        await asyncio.sleep(0)
         for listener in self._listeners:
             listener.close()
         self._files.clear()

@@ -197,7 +197,8 @@ class _Admitted(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._session.opened()
+        if not self.closing:
+            self._session.opened()
 
 
 def _decode(method: Method, data: bytes | None) -> Any:
