@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from moorage_sdk import digests, errors, labels, platforms
+from moorage_sdk import digests, errors, labels, platforms, references
 from moorage_sdk.content import Info
 from moorage_sdk.descriptors import OCI_CONFIG, OCI_LAYER_GZIP, Descriptor
 from moorage_sdk.transfers import Pull, Unpack
 from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.images import File, Layout, layer, layered, push
 from moorage_testkit.registries import Exchange, Proxy, Registry
-from moorage_transfer_local import hosts, references
+from moorage_transfer_local import hosts
 from moorage_transfer_local.fetches import Fetcher, source_labels
 from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.progresses import Tracker
@@ -47,7 +47,7 @@ def server() -> Iterator[Proxy]:
 
 @pytest.fixture
 def fetcher(server: Proxy) -> Iterator[Fetcher]:
-    reference = references.parse(f"{server.address}/a/b:v1")
+    reference = references.full(f"{server.address}/a/b:v1")
     stop = Stop()
     settings = Settings(Timeouts(5, 5), POLICY)
     repository = Repository(reference, hosts.endpoints(reference.host), lambda host, realm: None, settings, stop)
@@ -132,7 +132,7 @@ def test_labels_of_a_blob_that_is_there_are_kept(fetcher: Fetcher) -> None:
 
 
 def test_a_source_label_that_would_be_too_long_is_left() -> None:
-    reference = references.parse("a.io:5000/b/c")
+    reference = references.full("a.io:5000/b/c")
     key = f"{labels.DISTRIBUTION_SOURCE}.a.io"
     assert source_labels(reference, {}) == {key: "b/c"}
     assert source_labels(reference, {key: "b/c,d"}) == {key: "b/c,d"}

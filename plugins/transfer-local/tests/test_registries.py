@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from moorage_sdk import digests, errors
+from moorage_sdk import digests, errors, references
 from moorage_sdk.descriptors import OCI_LAYER_GZIP, OCI_MANIFEST, Descriptor
 from moorage_sdk.transfers import Credentials
 from moorage_testkit.registries import Exchange, Proxy
-from moorage_transfer_local import hosts, references
+from moorage_transfer_local import hosts
 from moorage_transfer_local.registries import MAX_MANIFEST, Repository
 from moorage_transfer_local.retries import Policy
 from moorage_transfer_local.servers import Settings
@@ -35,7 +35,7 @@ def repository(server: Proxy) -> Iterator[Repository]:
 
 
 def repository_at(reference: str, *endpoints: hosts.Endpoint, given: Credentials | None = None) -> Repository:
-    parsed = references.parse(reference)
+    parsed = references.full(reference)
     chosen = endpoints or hosts.endpoints(parsed.host)
     return Repository(parsed, chosen, lambda host, realm: given, QUICK, Stop())
 

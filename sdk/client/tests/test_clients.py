@@ -80,7 +80,7 @@ def test_an_error_arrives_as_its_class(talk: Any) -> None:
 
 def test_the_package_offers_them_too_and_brings_no_grpc_by_itself() -> None:
     script = (
-        "import sys, moorage_client, moorage_client.references\n"
+        "import sys, moorage_client, moorage_sdk.references\n"
         "assert 'grpc' not in sys.modules\n"
         "from moorage_client import Client, connect\n"
         "assert connect.__module__ == Client.__module__ == 'moorage_client.clients'\n"

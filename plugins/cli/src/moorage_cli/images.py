@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from moorage_cli import lookups, progress
-from moorage_client import references
 from moorage_client.clients import Client
-from moorage_sdk import errors, platforms
+from moorage_sdk import errors, platforms, references
 from moorage_sdk.images import Image
 from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Pull, Registry, Unpack

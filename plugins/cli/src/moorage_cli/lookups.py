@@ -57,7 +57,7 @@ async def running(client: Client, wanted: str) -> tuple[Container, Process]:
 
 async def image(client: Client, wanted: str) -> Image:
     """By the name as it is stored, or by what people type for it. Raises errors.NotFound."""
-    from moorage_client import references
+    from moorage_sdk import references
 
     for name in dict.fromkeys((wanted, references.normalize(wanted))):
         try:

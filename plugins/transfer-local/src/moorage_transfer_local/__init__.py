@@ -1,7 +1,7 @@
 """Images from registries into the store: resolve, fetch, unpack, name.
 
 The modules, from the wire upwards: ``pools`` and ``transports`` (one HTTP hop), ``credentials`` (challenges and
-tokens), ``servers`` (requests that survive a bad server), ``registries`` (one repository), ``hosts`` and ``references``
+tokens), ``servers`` (requests that survive a bad server), ``registries`` (one repository), ``hosts``
 (where an image lives), ``manifests`` (what is said about it), ``fetches`` (one blob), ``stacks`` and ``unpacks``
 (layers), ``sessions`` and ``pulls`` (all of it).
 """

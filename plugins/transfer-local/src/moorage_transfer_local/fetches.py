@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from moorage_sdk import errors, labels
 from moorage_sdk.content import ContentStore, Info, Writer
 from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor
+from moorage_sdk.references import Reference, hostname
 from moorage_transfer_local.failures import Failed
 from moorage_transfer_local.feeds import Feed
 from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.manifests import ingest_reference
 from moorage_transfer_local.progresses import Tracker
-from moorage_transfer_local.references import Reference, hostname
 from moorage_transfer_local.registries import Repository
 from moorage_transfer_local.retries import Policy
 from moorage_transfer_local.stops import Stop

@@ -40,8 +40,7 @@ class Places:
     """A number of places, shared by all pulls of the daemon."""
 
     def __init__(self, count: int) -> None:
-        self.count = max(count, 1)
-        self._places = threading.BoundedSemaphore(self.count)
+        self._places = threading.BoundedSemaphore(max(count, 1))
 
     @contextmanager
     def take(self, stop: Stop) -> Iterator[None]:

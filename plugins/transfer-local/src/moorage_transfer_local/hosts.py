@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_sdk import errors
+from moorage_sdk.references import DEFAULT_HOST, hostname
 from moorage_transfer_local import hostfiles
-from moorage_transfer_local.references import DEFAULT_HOST, hostname
 
 CAPABILITIES = frozenset({"pull", "resolve", "push", "referrers"})
 HUB = "registry-1.docker.io"

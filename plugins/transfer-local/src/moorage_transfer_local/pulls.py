@@ -13,11 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from moorage_sdk import errors, labels
+from moorage_sdk import errors, labels, references
 from moorage_sdk.images import Image
 from moorage_sdk.metadata import View
 from moorage_sdk.transfers import Credentials, Pull, Report, Transfer
-from moorage_transfer_local import hosts, references
+from moorage_transfer_local import hosts
 from moorage_transfer_local.fetches import Fetcher
 from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.progresses import Tracker
@@ -40,7 +40,7 @@ class LocalTransfer(Transfer):
         self._unpacking = Places(options.unpacks) if options.unpacks > 1 else None
 
     def pull(self, view: View, pull: Pull, report: Report) -> Image:
-        reference = references.parse(pull.reference)
+        reference = references.full(pull.reference)
         stop = Stop(pull.cancelled)
         tracker = Tracker(pull.name or pull.reference, report)
         with self._leased(view) as leased, ExitStack() as opened:

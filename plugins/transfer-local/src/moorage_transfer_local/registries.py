@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 
 from moorage_sdk import digests, errors
 from moorage_sdk.descriptors import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Descriptor
+from moorage_sdk.references import Reference
 from moorage_sdk.transfers import Credentials
 from moorage_transfer_local import hosts
-from moorage_transfer_local.references import Reference
 from moorage_transfer_local.servers import Server, Settings
 from moorage_transfer_local.stops import Stop
 from moorage_transfer_local.transports import Response

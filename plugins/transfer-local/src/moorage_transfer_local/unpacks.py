@@ -112,7 +112,9 @@ class Unpacker:
                     held.enter_context(self._removed_on_failure(target))
                     target.mounts = as_upper(target.mounts) if layer.parent else target.mounts
                     work.append((layer, held.enter_context(contextlib.closing(Feed())), target))
-            filling = held.enter_context(ThreadPoolExecutor(unpacking.count, thread_name_prefix="moorage-unpack"))
+            # A thread for each: one that streams holds a place, which it must be able to give back while others wait.
+            threads = max(1, len(work))
+            filling = held.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="moorage-unpack"))
             held.enter_context(self._stopped_on_failure())
             fills = [filling.submit(self._fetch_and_fill, *item, self._start(*item), unpacking) for item in work]
             for (layer, _, target), fill in zip(work, fills, strict=True):

@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
 
-from moorage_client import documents, manifests, references, tars
+from moorage_client import documents, manifests, tars
 from moorage_client.clients import Client
-from moorage_sdk import digests, errors, labels
+from moorage_sdk import digests, errors, labels, references
 from moorage_sdk.descriptors import (
     DOCKER_CONFIG,
     DOCKER_LAYER,

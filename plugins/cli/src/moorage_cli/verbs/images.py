@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from moorage_cli import options, sessions, tables
-from moorage_client import manifests, references
+from moorage_client import manifests
 from moorage_client.clients import Client
-from moorage_sdk import errors
+from moorage_sdk import errors, references
 from moorage_sdk.images import Image
 
 

@@ -9,9 +9,8 @@ import click
 
 from moorage_cli import lookups, options, runs, sessions, tables
 from moorage_client import containers as records
-from moorage_client import references
 from moorage_client.clients import Client
-from moorage_sdk import errors
+from moorage_sdk import errors, references
 from moorage_sdk.containers import Container
 from moorage_sdk.tasks import Process, Status
 

@@ -1,7 +1,11 @@
+"""References: the grammar that every client shares."""
+
+from __future__ import annotations
+
 import pytest
 
-from moorage_client import references
-from moorage_sdk import errors
+from moorage_sdk import errors, references
+from moorage_sdk.references import Reference
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -16,7 +20,7 @@ DIGEST = "sha256:" + "a" * 64
         ("index.docker.io/library/alpine", "docker.io/library/alpine:latest"),
         ("localhost/app", "localhost/app:latest"),
         ("localhost:5000/app", "localhost:5000/app:latest"),
-        ("quay.io/a/b/c:1", "quay.io/a/b/c:1"),
+        ("quay.io/a/b/c_d__e-f.g:T-1.x_y", "quay.io/a/b/c_d__e-f.g:T-1.x_y"),
         ("127.0.0.1:5000/a_b/c-d", "127.0.0.1:5000/a_b/c-d:latest"),
         ("[::1]:5000/app", "[::1]:5000/app:latest"),
         ("Registry/app", "Registry/app:latest"),
@@ -33,27 +37,26 @@ def test_full_names(typed: str, stored: str) -> None:
 @pytest.mark.parametrize(
     "typed",
     [
-        "",
-        "a" * 64,
-        "Alpine",
-        "alpine:",
-        "alpine:-x",
-        "a//b",
-        "/a",
-        "a/",
-        "a___b",
-        "alpine@sha256:abc",
-        "alpine@",
-        "-a.b/c",
-        "a b",
-        "alpine:" + "x" * 129,
-        "x.y/" + "a" * 252,
-        "alpine\n",
+        *("", "/", "a" * 64, "Alpine", "a//b", "/a", "a/", "a___b", "a b", "-a.b/c", "alpine\n", "a..b/c"),
+        *("alpine:", "alpine:-x", "alpine:" + "x" * 129, "a.io/b:.x"),
+        *("alpine@", "alpine@sha256:abc", "a.io/b@foo:" + "a" * 64),
+        *("a.io/B", "a.io/../etc", "a.io/a\n", "a.io/-a", "a.io/b?x=y", "a.io/ä", "x.y/" + "a" * 252),
+        *("a.io:port/b", "a.io:123456/b", "user@a.io/b", "https://a.io/b"),
     ],
 )
 def test_what_is_no_reference(typed: str) -> None:
     with pytest.raises(errors.InvalidArgument):
-        references.normalize(typed)
+        references.parse(typed)
+
+
+def test_a_bare_name_stays_bare_until_it_is_made_full() -> None:
+    assert references.parse("a.io/b") == Reference("a.io", "b")
+    assert references.full("a.io/b") == Reference("a.io", "b", "latest")
+
+
+def test_a_digest_decides() -> None:
+    assert references.parse(f"a.io/b:c@{DIGEST}").object == DIGEST
+    assert Reference("a.io", "b", "c").object == "c"
 
 
 def test_upper_case_gets_a_hint() -> None:
@@ -67,3 +70,8 @@ def test_familiar_names() -> None:
     assert references.familiar("docker.io/user/app:1") == "user/app:1"
     assert references.familiar("quay.io/a/b:1") == "quay.io/a/b:1"
     assert references.familiar("no reference at all") == "no reference at all"
+
+
+@pytest.mark.parametrize(("host", "name"), [("a.io:5000", "a.io"), ("[::1]:80", "::1"), ("a.io", "a.io")])
+def test_hostname_is_without_port(host: str, name: str) -> None:
+    assert references.hostname(host) == name
