@@ -184,6 +184,41 @@ def test_a_cancelled_call_cancels_the_implementation(tmp_path: Path) -> None:
     assert ended == ["cancelled"]
 
 
+BROKEN = b"\x0a\xff"
+"""A field that is said to be longer than the message."""
+
+
+def test_a_malformed_request_is_answered_as_by_go(tmp_path: Path) -> None:
+    called: list[Any] = []
+
+    async def note(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        called.append(request)
+
+    async def use(channel: grpc.aio.Channel) -> Any:
+        return await status_of(channel, f"/{IMAGES}/Get", BROKEN)
+
+    code, details = served(tmp_path, use, serving.handler(IMAGES, {"Get": note}))
+    assert (code, called) == (grpc.StatusCode.INTERNAL, [])
+    assert details.startswith(f"/{IMAGES}/Get: request cannot be decoded: ")
+
+
+def test_a_malformed_message_ends_a_stream_after_those_before_it(tmp_path: Path) -> None:
+    offsets: list[int] = []
+
+    async def write(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> None:
+        async for request in requests:
+            offsets.append(request.offset)
+
+    async def use(channel: grpc.aio.Channel) -> grpc.StatusCode:
+        call = channel.stream_stream(f"/{CONTENT}/Write")()
+        await call.write(content.WriteContentRequest(offset=7).SerializeToString())
+        await call.write(BROKEN)
+        return await call.code()
+
+    handler = serving.handler(CONTENT, {"Write": write})
+    assert (served(tmp_path, use, handler), offsets) == (grpc.StatusCode.INTERNAL, [7])
+
+
 def test_methods_that_the_service_does_not_have_are_refused_at_once() -> None:
     with pytest.raises(KeyError, match="Paint"):
         serving.handler(IMAGES, {"Paint": get})

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from moorage_api import methods
 from moorage_api.convert import errors
@@ -76,17 +77,32 @@ def _rpc(method: methods.Method, function: Callable[..., Any]) -> grpc.RpcMethod
         wrapped = _coroutine(method, function)
     else:
         raise TypeError(f"{method.path}: {function!r} is neither a coroutine function nor an async generator function")
-    return build(
-        wrapped,
-        request_deserializer=method.request.FromString,
-        response_serializer=method.response.SerializeToString,
-    )
+    # Requests come as bytes and are decoded inside: what grpcio's own deserializer raises becomes UNKNOWN.
+    return build(wrapped, request_deserializer=None, response_serializer=method.response.SerializeToString)
+
+
+def _request(method: methods.Method, data: Any) -> Any:
+    """The request, or an async iterator of requests. Raises errors.Internal for one that is malformed."""
+    return _requests(method, data) if method.client_streaming else _decode(method, data)
+
+
+async def _requests(method: methods.Method, stream: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for data in stream:
+        yield _decode(method, data)
+
+
+def _decode(method: methods.Method, data: bytes) -> Any:
+    try:
+        return method.request.FromString(data)
+    except (DecodeError, ValueError) as error:  # protobuf without its C part lets UnicodeDecodeError through
+        # The code of google.golang.org/grpc (server.go, processUnaryRPC; rpc_util.go, recv).
+        raise sdk_errors.Internal(f"{method.path}: request cannot be decoded: {error}") from error
 
 
 def _coroutine(method: methods.Method, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
         try:
-            return await function(request, context)
+            return await function(_request(method, request), context)
         except Exception as error:  # noqa: BLE001  # the edge: every failure must become a status
             await _abort(method, context, error)
 
@@ -96,7 +112,7 @@ def _coroutine(method: methods.Method, function: Callable[..., Any]) -> Callable
 def _generator(method: methods.Method, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
         try:
-            async for response in function(request, context):
+            async for response in function(_request(method, request), context):
                 yield response
         except Exception as error:  # noqa: BLE001  # the edge: every failure must become a status
             await _abort(method, context, error)
