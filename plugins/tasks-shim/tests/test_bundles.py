@@ -107,6 +107,14 @@ def test_a_mount_elsewhere_in_the_bundle_keeps_it(bundles: Bundles, tmp_path: Pa
     bundles.delete(bundle)
 
 
+def test_what_was_written_into_the_rootfs_or_the_working_directory_goes_too(bundles: Bundles) -> None:
+    bundle = bundles.create("ns", "web", SPEC)
+    Path(bundle.path, "rootfs", "file").write_text("x")
+    Path(bundle.path, "work", "file").write_text("x")
+    bundles.delete(bundle)
+    assert [*bundles.state.rglob("*web*"), *bundles.root.rglob("*web*")] == []
+
+
 def test_all_finds_every_bundle_and_nothing_else(bundles: Bundles) -> None:
     for namespace, id in (("b", "two"), ("a", "one"), ("b", "one")):
         bundles.create(namespace, id, SPEC)

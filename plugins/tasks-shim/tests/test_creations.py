@@ -42,7 +42,7 @@ def test_the_shim_gets_the_whole_request(house: Callable[..., Any]) -> None:
             assert list(request.rootfs[0].options) == ["lowerdir=/a:/b", "ro"]
             bundle = here.bundles.bundle("ns", "web")
             assert request.bundle == bundle.path
-            assert records.load(bundle) == records.Record(RUNTIME, stdio, "", here.runtime.endpoint)
+            assert records.load(bundle) == records.Record(RUNTIME, stdio)
             here.registry.close()
 
     asyncio.run(run())
@@ -80,6 +80,25 @@ def test_a_shim_that_refuses_leaves_nothing_and_is_quoted(house: Callable[..., A
             assert [each.id for each in here.runtime.cleaned] == ["web"]
             del shim.fail["Create"]
             await here.creator.create("ns", creation())
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing(
+    house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(bundle: Any, record: Any) -> None:
+        raise OSError(28, "no space left on device")
+
+    async def run() -> None:
+        here = house()
+        async with here.shim as shim:
+            monkeypatch.setattr(records, "save", refuse)
+            with pytest.raises(OSError, match="no space"):
+                await here.creator.create("ns", creation())
+            assert list(here.bundles.all()) == []
+            assert shim.calls["Create"] == 0
             here.registry.close()
 
     asyncio.run(run())

@@ -73,6 +73,30 @@ def test_tasks_share_a_connection_until_the_last_has_gone(tmp_path: Path) -> Non
     asyncio.run(run())
 
 
+def test_the_connection_to_a_shim_for_all_stays_for_the_next_task(tmp_path: Path) -> None:
+    async def run() -> None:
+        losses = Losses()
+        shim = Shim(tmp_path / "s")
+        await shim.start()
+        endpoint = Endpoint(str(shim.path), shared=True)
+        links = Links(losses)
+        first = await links.take(endpoint)
+        await links.release(first)
+        assert not first.lost
+        assert await links.take(endpoint) is first
+        await links.release(first)
+        await shim.stop()
+        await asyncio.wait_for(losses.seen.wait(), 10)
+        async with shim:
+            again = await links.take(endpoint)
+            assert again is not first
+            await again.call("ns", "Create", id="web")
+            links.abandon()
+            await asyncio.wait_for(again.closed(), 10)
+
+    asyncio.run(run())
+
+
 def test_a_connection_that_breaks_is_reported_once_and_made_anew(tmp_path: Path) -> None:
     async def run() -> None:
         losses = Losses()

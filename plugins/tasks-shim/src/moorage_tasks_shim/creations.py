@@ -17,7 +17,7 @@ from moorage_api.convert import mounts, typeurls
 from moorage_api.messages import runc_options
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
-from moorage_sdk.tasks import Creation
+from moorage_sdk.tasks import Bundle, Creation
 from moorage_tasks_shim import records
 from moorage_tasks_shim.bundles import write
 from moorage_tasks_shim.carriers import Carrier
@@ -62,12 +62,11 @@ class Creator:
     async def _create(self, namespace: str, creation: Creation, carrier: Carrier) -> int:
         registry = self._registry
         checkpoint = _checkpoint(creation)
-        spec = await registry.disk(self._adjusted, namespace, creation)
-        bundle = await registry.disk(registry.bundles.create, namespace, creation.id, spec)
-        task = Task(bundle, Record(creation.runtime, creation.stdio, carrier.binary), carrier)
+        record = Record(creation.runtime, creation.stdio, carrier.binary)
+        task = Task(await registry.disk(self._lay_out, namespace, creation, record), record, carrier)
         try:
             if carrier.logs:
-                task.log = ShimLog(bundle)
+                task.log = ShimLog(task.bundle)
             await self._start(task, creation)
             pid = await _ask(task, creation, checkpoint)
         except BaseException as error:
@@ -80,6 +79,17 @@ class Creator:
             registry.lost(task)
         return pid
 
+    def _lay_out(self, namespace: str, creation: Creation, record: Record) -> Bundle:
+        """The bundle with the record in it, so that whatever runs later can be found by the next daemon."""
+        bundles = self._registry.bundles
+        bundle = bundles.create(namespace, creation.id, self._adjusted(namespace, creation))
+        try:
+            records.save(bundle, record)
+        except BaseException:
+            bundles.delete(bundle)
+            raise
+        return bundle
+
     def _adjusted(self, namespace: str, creation: Creation) -> bytes:
         if self._adjust is None:
             return creation.spec
@@ -91,16 +101,16 @@ class Creator:
         return creation.spec if after == before else json.dumps(after).encode()
 
     async def _start(self, task: Task, creation: Creation) -> None:
-        """Get the shim and the connection to it. The record is on disk before anything runs."""
+        """Get the shim and the connection to it."""
         registry, bundle = self._registry, task.bundle
-        await registry.disk(records.save, bundle, task.record)
         endpoint = self._sandbox(task, creation)
         if endpoint is None:
             endpoint = await task.carrier.start(bundle, creation.options)
         else:
             await registry.disk(write, Path(bundle.path, "sandbox"), creation.sandbox.encode())
         task.record = Record(creation.runtime, creation.stdio, task.carrier.binary, endpoint)
-        await registry.disk(records.save, bundle, task.record)
+        if task.carrier.binary:  # a plugin finds its shims by itself
+            await registry.disk(records.save, bundle, task.record)
         task.attach(await registry.links.take(endpoint))
 
     def _sandbox(self, task: Task, creation: Creation) -> Endpoint | None:
@@ -116,7 +126,7 @@ class Creator:
         try:
             if task.record.endpoint is not None:
                 if task.link is not None:
-                    await self._registry.shut_down(task.link, task.bundle, task.record)
+                    await self._registry.shut_down(task.link, task.bundle)
                 await task.carrier.cleanup(task.bundle)
         except errors.Error as error:
             log.warning("%s: not cleared up: %s", task.subject, error)

@@ -114,7 +114,7 @@ class Recovery:
             try:
                 await link.call(task.bundle.namespace, "State", id=task.bundle.id)
             except errors.NotFound:
-                await self._registry.shut_down(link, task.bundle, task.record)
+                await self._registry.shut_down(link, task.bundle)
                 await self._registry.links.release(link)
                 return None
             except BaseException:

@@ -13,7 +13,6 @@ from moorage_sdk.tasks import Bundle
 from moorage_tasks_shim.binaries import Timeouts
 from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
-from moorage_tasks_shim.records import Record
 from moorage_tasks_shim.shims import Link, Links
 from moorage_tasks_shim.tasks import Task
 
@@ -99,7 +98,7 @@ class Registry:
         if link is not None:
             task.attach(None)  # before anything is awaited: a link is released once
             if shutdown:
-                await self.shut_down(link, task.bundle, task.record)
+                await self.shut_down(link, task.bundle)
             await self.links.release(link)
         if task.log:
             task.log.close()
@@ -108,10 +107,9 @@ class Registry:
         except (OSError, errors.Error) as error:
             log.error("%s: bundle not removed: %s", task.subject, error)
 
-    async def shut_down(self, link: Link, bundle: Bundle, record: Record) -> None:
+    async def shut_down(self, link: Link, bundle: Bundle) -> None:
         """Tell a shim that it may go, unless others live behind it."""
-        shared = record.endpoint is not None and record.endpoint.shared
-        if shared or link.tasks > 1 or link.lost:
+        if link.shared or link.tasks > 1 or link.lost:
             return
         try:
             await link.call(bundle.namespace, "Shutdown", self.timeouts.shutdown, id=bundle.id)

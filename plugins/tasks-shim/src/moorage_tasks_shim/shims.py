@@ -21,11 +21,15 @@ CONNECT_TIMEOUT = 5.0
 
 
 class Link:
-    """One connection. ``version`` falls when the shim turns out to be older than it said."""
+    """One connection. ``version`` falls when the shim turns out to be older than it said.
+
+    ``shared`` says, as the endpoint did, that the shim is not shut down with any one of its tasks.
+    """
 
     def __init__(self, endpoint: Endpoint, client: Client) -> None:
         self.path = endpoint.path
         self.version = endpoint.version
+        self.shared = endpoint.shared
         self.tasks = 0
         self._client = client
 
@@ -86,9 +90,9 @@ class Links:
             return link
 
     async def release(self, link: Link) -> None:
-        """One task less; with the last one the connection goes."""
+        """One task less; with the last one the connection goes, but not that to a shim for all: the next task needs it."""
         link.tasks -= 1
-        if link.tasks > 0:
+        if link.tasks > 0 or (link.shared and not link.lost):
             return
         if self._links.get(link.path) is link:
             del self._links[link.path]
