@@ -90,7 +90,7 @@ class Links:
             return link
 
     async def release(self, link: Link) -> None:
-        """One task less; with the last one the connection goes, but not that to a shim for all: the next task needs it."""
+        """One task less. With the last one the connection goes, unless the shim is for all: the next task needs it."""
         link.tasks -= 1
         if link.tasks > 0 or (link.shared and not link.lost):
             return
