@@ -130,6 +130,16 @@ def test_without_a_log_its_output_or_status_is_told(tmp_path: Path) -> None:
     with_runtime(tmp_path, "echo to stderr >&2; exit 3", scenario)
 
 
+def test_the_runtime_works_in_the_bundle(tmp_path: Path) -> None:
+    async def scenario(runtime: Runtime) -> None:
+        before = Path.cwd()
+        await runtime.start()
+        assert Path.cwd() == before
+        assert (tmp_path / "where").read_text().strip() == str(tmp_path / "bundle")
+
+    with_runtime(tmp_path, f"pwd -P > {tmp_path}/where", scenario)
+
+
 def test_a_signal_is_told_as_a_status(tmp_path: Path) -> None:
     async def scenario(runtime: Runtime) -> None:
         with pytest.raises(errors.Error, match="did not terminate successfully: 137"):

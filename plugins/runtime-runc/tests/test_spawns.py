@@ -53,6 +53,20 @@ def test_descriptors_may_have_each_others_numbers() -> None:
     os.close(second)
 
 
+def test_a_program_works_where_it_is_told_to_and_we_stay(tmp_path: Path) -> None:
+    before = Path.cwd()
+    for folder, wanted in ((tmp_path, tmp_path), (tmp_path / "gone", before), (None, before)):
+        read, write = os.pipe()
+        pid = Spawner().spawn(["pwd", "-P"], {1: write}, folder=folder)
+        os.close(write)
+        with open(read) as file:
+            assert file.read() == f"{wanted.resolve()}\n"
+        assert (os.waitpid(pid, 0)[1], Path.cwd()) == (0, before)
+    with pytest.raises(FileNotFoundError):
+        Spawner().spawn(["no-such-program"], {}, folder=tmp_path)
+    assert Path.cwd() == before
+
+
 def test_a_program_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
         Spawner().spawn(["no-such-program"], {})

@@ -163,7 +163,9 @@ class Runtime:
             options += ["--systemd-cgroup"] if self._settings.systemd_cgroup else []
             binary = self._settings.binary or DEFAULT_BINARY
             try:
-                pid = self._spawner.spawn([binary, *options, verb, *arguments], stdio or {1: output, 2: output})
+                # In the bundle, as under containerd's shim: runtimes that wrap another look for config.json there.
+                argv = [binary, *options, verb, *arguments]
+                pid = self._spawner.spawn(argv, stdio or {1: output, 2: output}, folder=self._bundle)
             except OSError as error:
                 raise errors.Error(f'OCI runtime {verb} failed: "{binary}": {error.strerror}') from error
             ended = await self._reaper.watch(pid).ended

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 DROPPED = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID")
 """systemd's variables for the daemon: runc would pass the first two on into the container."""
@@ -34,17 +35,22 @@ class Spawner:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     def spawn(
-        self, argv: Sequence[str], descriptors: Mapping[int, int | None], env: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        descriptors: Mapping[int, int | None],
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> int:
         """Start a program, looked up in PATH, and return its pid.
 
         ``descriptors`` maps its numbers to our descriptors, None to /dev/null; 0, 1 and 2 are /dev/null by default.
-        Everything else is close-on-exec. Raises OSError, also when the program cannot be executed.
+        Everything else is close-on-exec. It works in ``folder``, or where we do without one or if that is gone.
+        Raises OSError, also when the program cannot be executed.
         """
         wanted = {0: None, 1: None, 2: None, **descriptors}
         with contextlib.ExitStack() as lifted:
             actions = [_action(number, fd, lifted) for number, fd in sorted(wanted.items())]
-            with self._original_limit():
+            with self._original_limit(), _inside(folder):
                 return os.posix_spawnp(
                     argv[0],
                     list(argv),
@@ -67,6 +73,23 @@ class Spawner:
             yield
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, now)
+
+
+@contextlib.contextmanager
+def _inside(folder: Path | None) -> Iterator[None]:
+    # Python's posix_spawn cannot change the directory, so the whole process does, for the length of the call. All
+    # paths of ours are absolute, those of other threads as well.
+    if folder is None:
+        yield
+        return
+    home = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(home)
+        os.close(home)
 
 
 def _action(
