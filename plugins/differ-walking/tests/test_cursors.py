@@ -44,3 +44,15 @@ def test_drain_reads_everything() -> None:
     reader.drain()
     assert reader.position == 5000
     assert reader.block() is None
+
+
+def test_rest_is_what_lies_ready_and_can_be_passed_by() -> None:
+    cursor = Cursor(iter([b"abc", b"", b"def"]))
+    assert cursor.rest() == (b"abc", 0)
+    cursor.advance(2)
+    assert cursor.rest() == (b"abc", 2)
+    cursor.advance(1)
+    assert cursor.rest() == (b"def", 0)
+    assert cursor.take(3) == b"def"
+    assert cursor.rest() == (b"", 0)
+    assert cursor.position == 6

@@ -22,7 +22,10 @@ from moorage_sys import mounts
 from moorage_testkit import trees
 from moorage_testkit.archives import Tar
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="owners, devices and mounts need root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="owners, devices and mounts need root"),
+    pytest.mark.usefixtures("code"),
+]
 Change = Callable[[Path], None]
 Check = Callable[[Path], None]
 

@@ -5,6 +5,7 @@ import pytest
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.plugin import Config, plugin
 from moorage_sdk.differs import StreamApplier
+from moorage_sys import tar_runs
 from moorage_testkit.fakes.contexts import Context
 
 
@@ -15,6 +16,16 @@ def test_make(tmp_path: Path) -> None:
     assert isinstance(differ, StreamApplier)
     assert (context.state / "workspace").stat().st_mode & 0o777 == 0o700
     assert plugin.uri == "io.containerd.differ.v1.walking"
+
+
+@pytest.mark.parametrize(("wanted", "said"), [(True, "with compiled"), (False, "without compiled")])
+def test_says_whether_compiled_code_is_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, wanted: bool, said: str
+) -> None:
+    monkeypatch.setattr(tar_runs, "COMPILED", True)
+    with caplog.at_level("INFO"):
+        plugin.make(Context(tmp_path), Config(compiled=wanted))
+    assert said in caplog.text
 
 
 @pytest.mark.parametrize("field", ["max_entries", "max_size", "max_ratio", "max_seconds"])

@@ -22,6 +22,7 @@ from moorage_sys import mounts
 from moorage_testkit import trees
 from moorage_testkit.archives import Tar
 
+pytestmark = pytest.mark.usefixtures("code")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="owners, devices and mounts need root")
 
 

@@ -61,7 +61,7 @@ def _apply(job: Apply, answer_fd: int) -> Outcome:
     root, below = confinements.enter_target(job.target, Path(job.workspace))
     confinements.drop([*confinements.WRITING, *([confinements.OVERLAY] if overlay else [])])
     _end_with_parent(answer_fd)
-    extraction = Extraction(root, job.limits, overlay=overlay, below=below, devices=devices)
+    extraction = Extraction(root, job.limits, overlay=overlay, below=below, devices=devices, compiled=job.compiled)
     outcome = unpacking.unpack(_Input(), job.compression, extraction, job.limits)
     if job.sync:
         syncing.sync_filesystem(root)

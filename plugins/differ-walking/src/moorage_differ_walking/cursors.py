@@ -28,6 +28,17 @@ class Cursor:
             return None
         return self.take(512)
 
+    def rest(self) -> tuple[bytes, int]:
+        """What is there already, as a chunk and the offset in it of the next byte; empty at the end of the stream."""
+        if self._at == len(self._chunk) and not self._more():
+            return b"", 0
+        return self._chunk, self._at
+
+    def advance(self, size: int) -> None:
+        """Go on after ``size`` bytes of the ``rest``."""
+        self._at += size
+        self.position += size
+
     def take(self, size: int) -> bytes:
         """Exactly ``size`` bytes. Raises errors.DataLoss when the stream ends before."""
         return b"".join(self.pieces(size))

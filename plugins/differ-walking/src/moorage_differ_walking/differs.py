@@ -15,7 +15,7 @@ from moorage_sdk.content import ContentStore, Reader, Writer
 from moorage_sdk.descriptors import OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, Descriptor
 from moorage_sdk.differs import Application, Differ
 from moorage_sdk.mounts import Mount
-from moorage_sys import faults, userns_maps
+from moorage_sys import faults, tar_runs, userns_maps
 
 _CHUNK = 1 << 20
 _WRITABLE = {OCI_LAYER: "", OCI_LAYER_GZIP: "gzip", OCI_LAYER_ZSTD: "zstd"}
@@ -24,11 +24,15 @@ _DOCKER = (descriptors.DOCKER_LAYER, "application/vnd.docker.image.rootfs.foreig
 
 
 class WalkingDiffer(Differ):
-    """``workspace`` is an empty directory of ours that workers mount over, each in its own namespace."""
+    """``workspace`` is an empty directory of ours that workers mount over, each in its own namespace.
 
-    def __init__(self, workspace: Path, limits: Limits | None = None) -> None:
+    ``compiled`` allows compiled code for plain entries, where it was built.
+    """
+
+    def __init__(self, workspace: Path, limits: Limits | None = None, *, compiled: bool = True) -> None:
         self._workspace = workspace
         self._limits = limits or Limits()
+        self._compiled = compiled and tar_runs.COMPILED
         workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def apply(
@@ -74,7 +78,7 @@ class WalkingDiffer(Differ):
 
     def _job(self, media_type: str, mounts: Sequence[Mount], sync: bool) -> Apply:
         target = targets.plan(mounts, whiteouts=not userns_maps.inside_user_namespace())
-        return Apply(str(self._workspace), target, compression(media_type), sync, self._limits)
+        return Apply(str(self._workspace), target, compression(media_type), sync, self._limits, self._compiled)
 
 
 class LayerApplication(Application):

@@ -5,7 +5,7 @@ What Go's ``archive/tar`` accepts is accepted, for images were checked by it; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from moorage_differ_walking import extensions, headers
@@ -41,9 +41,14 @@ class Entry:
 
 
 class Archive:
-    """Iterate over it for the entries; ``data`` gives the bytes of the one just returned, once and at will."""
+    """Iterate over it for the entries; ``data`` gives the bytes of the one just returned, once and at will.
 
-    def __init__(self, cursor: Cursor, limits: Limits) -> None:
+    ``plain`` may take entries before they are parsed: it is given a chunk and the offset in it of the next header, and
+    returns the bytes of the whole entries that it dealt with.
+    """
+
+    def __init__(self, cursor: Cursor, limits: Limits, plain: Callable[[bytes, int], int] | None = None) -> None:
+        self._plain = plain
         self._cursor = cursor
         self._limits = limits
         self._end = 0
@@ -51,7 +56,7 @@ class Archive:
 
     def __iter__(self) -> Iterator[Entry]:
         """Raises errors.InvalidArgument, errors.DataLoss for a truncated archive, errors.ResourceExhausted."""
-        while (entry := self._next()) is not None:
+        while (entry := self._next_but_plain()) is not None:
             yield entry
             # What the reader left of the data, and the padding of the last block.
             self._cursor.skip(self._end + (-entry.size) % BLOCK - self._cursor.position)
@@ -59,6 +64,11 @@ class Archive:
     def data(self, entry: Entry) -> Iterator[memoryview]:
         """Raises errors.DataLoss."""
         return self._cursor.pieces(entry.size)
+
+    def _next_but_plain(self) -> Entry | None:
+        if self._plain:
+            self._cursor.advance(self._plain(*self._cursor.rest()))
+        return self._next()
 
     def _next(self) -> Entry | None:
         self._spent = 0

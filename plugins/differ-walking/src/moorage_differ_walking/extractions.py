@@ -19,7 +19,7 @@ from moorage_differ_walking.folders import Folders
 from moorage_differ_walking.limits import Limits
 from moorage_differ_walking.removals import Made, OverlayRemovals, PlainRemovals
 from moorage_sdk import errors
-from moorage_sys import faults, paths
+from moorage_sys import faults, paths, tar_runs
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,10 +28,16 @@ _RULE_BREAKING = frozenset(
 )
 """What only the layer itself can be the reason of, once the process has all capabilities it needs."""
 _MAX_DEVICE = (1 << 32) - 1
+_PLAIN_PATH, _PLAIN_DEPTH = 256, 128
+"""The longest and deepest names that a header holds by itself."""
 
 
 class Extraction:
-    """Writes into the directory ``root``; ``overlay`` makes whiteouts of overlay, with ``below`` the lower layers."""
+    """Writes into the directory ``root``; ``overlay`` makes whiteouts of overlay, with ``below`` the lower layers.
+
+    ``plain`` is there when ``compiled`` code may and can be used: a faster way for what needs no judgement, for
+    ``entries.Archive``.
+    """
 
     def __init__(
         self,
@@ -41,6 +47,7 @@ class Extraction:
         overlay: bool = False,
         below: Sequence[int] = (),
         devices: bool = True,
+        compiled: bool = True,
     ) -> None:
         self._root = root
         self._limits = limits
@@ -50,6 +57,11 @@ class Extraction:
         self._made = Made(root) if not overlay else None
         self._folders = Folders(root, below, self._made.add if self._made else None)
         self._removals = PlainRemovals(self._made) if self._made else OverlayRemovals(root, below, self._folders)
+        self.plain: Callable[[bytes, int], int] | None = None
+        enough = limits.path >= _PLAIN_PATH and limits.depth >= _PLAIN_DEPTH
+        if compiled and tar_runs.COMPILED and enough and not (self._made and self._made.remembers):
+            self._runs = tar_runs.Extractor(root)
+            self.plain = self._add_plain
         self._times: dict[bytes, tuple[int, int]] = {}
         self._changed = False
         self.entries = 0
@@ -78,6 +90,18 @@ class Extraction:
             if error.errno in _RULE_BREAKING:
                 raise errors.InvalidArgument(f"{subject}: {error.strerror}: invalid argument") from error
             raise faults.translate(error, subject) from error
+
+    def _add_plain(self, data: bytes, start: int) -> int:
+        run = self._runs.extract(data, start, self._limits.entries - self.entries)
+        self.entries += run.entries
+        for offset in run.folders:
+            header = headers.parse(data[start + offset : start + offset + headers.BLOCK])
+            mtime = header.mtime * 10**9
+            self._times[names.clean(header.name)] = (mtime, mtime)
+        if run.entries:
+            # Links among them may have changed what a name means.
+            self._folders.forget()
+        return run.size
 
     def finish(self) -> None:
         """Set the times of directories, which writing into them changed. Raises OSError."""

@@ -15,13 +15,14 @@ from moorage_sdk.mounts import Mount
 
 @dataclass(frozen=True)
 class Apply:
-    """Unpack what comes on standard input. ``compression`` as for ``streams.Plain``."""
+    """Unpack what comes on standard input. ``compression`` as for ``streams.Plain``, ``compiled`` as ``Extraction``."""
 
     workspace: str
     target: Target
     compression: str = ""
     sync: bool = False
     limits: Limits = field(default_factory=Limits)
+    compiled: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import logging
+from dataclasses import dataclass
 
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.limits import Limits
 from moorage_sdk.differs import DIFFER, Differ
 from moorage_sdk.slots import InitContext, Plugin
+from moorage_sys import tar_runs
 
+_log = logging.getLogger(__name__)
 _DEFAULT = Limits()
 
 
@@ -22,18 +25,22 @@ class Config:
     """Uncompressed to compressed bytes, for layers past 1 GiB."""
     max_seconds: int = _DEFAULT.seconds
     """How long one layer may take."""
+    compiled: bool = True
+    """Let compiled code write what is plain in a layer, where it was built. Results are the same, later without."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"{field.name} must be positive")
+        for name in ("max_entries", "max_size", "max_ratio", "max_seconds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive")
 
 
 def make(ctx: InitContext, config: Config) -> Differ:
     limits = Limits(
         entries=config.max_entries, size=config.max_size, ratio=config.max_ratio, seconds=config.max_seconds
     )
-    return WalkingDiffer(ctx.state / "workspace", limits)
+    how = "with" if config.compiled and tar_runs.COMPILED else "without"
+    _log.info("layers are unpacked %s compiled code", how)
+    return WalkingDiffer(ctx.state / "workspace", limits, compiled=config.compiled)
 
 
 plugin = Plugin(DIFFER, "walking", make, Config)

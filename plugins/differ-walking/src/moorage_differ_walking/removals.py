@@ -27,6 +27,11 @@ class Made:
         # With nothing there before, a marker removes nothing, and there may be millions of entries to remember.
         self._keys: set[int] | None = None if _is_empty(root) else set()
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it needs to be told."""
+        return self._keys is not None
+
     def add(self, parent: int, name: bytes) -> None:
         """Raises OSError."""
         if self._keys is not None:

@@ -14,7 +14,7 @@ def unpack(source: Source, compression: str, extraction: Extraction, limits: Lim
     """Raises as ``Extraction.add``, ``Archive`` and ``Plain`` do."""
     plain = Plain(source, compression, limits)
     cursor = Cursor(iter(plain))
-    archive = Archive(cursor, limits)
+    archive = Archive(cursor, limits, extraction.plain)
     for entry in archive:
         extraction.add(entry, archive.data(entry))
     # The diff id is that of all bytes, padding and whatever else follows the archive included.
