@@ -26,7 +26,8 @@ from moorage_ttrpc import clients, methods, servers
 
 NAMESPACE = "test"
 TASK = "containerd.task.v3.Task"
-RUNC_ROOT = "/run/moorage-test-runc"
+RUNC_ROOT = f"/run/moorage-test-runc-{os.getpid()}"
+"""Of this run alone: runs beside it have containers of the same names."""
 
 RESPONSES: dict[str, Any] = {
     "Create": shim_v3.CreateTaskResponse,
@@ -50,6 +51,7 @@ class Node:
     """One monitor and everything a test does to it."""
 
     original_limit = 1234
+    runtime_root = RUNC_ROOT
 
     def __init__(self, folder: Path, binary: str) -> None:
         self.folder = folder

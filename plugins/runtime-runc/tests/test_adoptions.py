@@ -192,7 +192,7 @@ def test_killed_at_any_moment_everything_is_told_once_and_nothing_is_left(scenar
             for id in ids:
                 await finish(node, id)
         assert not list((node.folder / "state" / "tasks").iterdir())
-        assert not list(Path("/run/moorage-test-runc/test").iterdir())
+        assert not list(Path(node.runtime_root, "test").iterdir())
         await node.run(node.bundle("true", name="last"), "last")
         await node.until_event("TaskDelete", container_id="last")
         for id in {event.container_id for event in node.events}:

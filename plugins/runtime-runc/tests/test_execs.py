@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -72,5 +74,34 @@ def test_execs_that_cannot_be(scenario: Any) -> None:
         await node.call("Wait")
         with pytest.raises(errors.FailedPrecondition, match="stopped state"):
             await node.call("Exec", exec_id="g", spec=spec)
+
+    scenario(body)
+
+
+def test_init_ends_while_an_exec_is_on_its_way(scenario: Any) -> None:
+    """Until that exec has failed the task says that it runs, so it takes registrations; nothing starts any more."""
+
+    async def body(node: Any) -> None:
+        await node.create(node.bundle())
+        await node.call("Start")
+        starting = asyncio.create_task(node.exec("first", "true", stdout=str(node.fifo("out"))))  # waits for a reader
+        await node.until_event("TaskExecAdded", exec_id="first")
+        waiting = asyncio.create_task(node.call("Wait"))
+        await asyncio.sleep(0.1)
+        os.kill((await node.call("State")).pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while True:
+                with pytest.raises(errors.Error) as caught:
+                    await node.exec(f"late-{time.monotonic_ns()}", "true")
+                if "init process is not running" in str(caught.value):
+                    break
+        assert await node.status() == "RUNNING" and not waiting.done()
+        with open(os.open(node.folder / "out", os.O_RDONLY | os.O_NONBLOCK)), pytest.raises(errors.Error):
+            await starting
+        assert (await waiting).exit_status == 137
+        assert await node.status() == "STOPPED"
+        await node.call("Delete")
+        exits = [event.id for event in node.events if event.DESCRIPTOR.name == "TaskExit"]
+        assert exits == ["c"]
 
     scenario(body)

@@ -206,7 +206,7 @@ def test_fifos_belong_to_whom_the_options_say(scenario: Any) -> None:
     async def body(node: Any) -> None:
         out = node.fifo("out")
         reader = Reader(out)
-        options = runc_options.Options(binary_name=node.binary, root="/run/moorage-test-runc", io_uid=1234, io_gid=4321)
+        options = runc_options.Options(binary_name=node.binary, root=node.runtime_root, io_uid=1234, io_gid=4321)
         # runc itself gives them to the user of the process, but leaves the group alone.
         bundle = node.bundle("echo", "x", user={"uid": 1234, "gid": 1})
         await node.run(bundle, stdout=str(out), options=typeurls.pack(options))

@@ -70,10 +70,10 @@ def test_pids_stats_and_update(scenario: Any) -> None:
 
 def test_options_in_toml_and_unknown_ones(scenario: Any) -> None:
     async def body(node: Any) -> None:
-        toml = f'BinaryName = "{node.binary}"\nRoot = "/run/moorage-test-runc"\n'.encode()
+        toml = f'BinaryName = "{node.binary}"\nRoot = "{node.runtime_root}"\n'.encode()
         packed = typeurls.pack(runtime_options.Options(config_body=toml))
         await node.create(node.bundle("true"), options=packed)
-        assert Path("/run/moorage-test-runc/test/c").is_dir()
+        assert Path(node.runtime_root, "test", "c").is_dir()
         await node.call("Delete")
         with pytest.raises(errors.InvalidArgument, match="not known to runc"):
             await node.create(node.bundle(name="d"), "d", options=typeurls.pack(shim_v3.StateRequest()))

@@ -190,12 +190,8 @@ class Container:
         """Remove the container from the runtime and its root file system from the bundle. It must not run."""
         async with self.init.busy:
             self._refuse("delete", running="a running process", paused="a paused process")
-            created = self.init.status is Status.CREATED
             await self.init.streams.drain()
-            await self.runtime.delete(force=created)
-            if created and self.init.watch is not None:
-                await self.init.wait()
-            await self.unmount()
+            await self._clear()
             for process in (*self.execs.values(), self.init):
                 await process.deleted()
             self.deleting = True
@@ -207,6 +203,22 @@ class Container:
                     exited_at=timestamps.to_message(self.init.exited_at),
                 )
             )
+
+    async def _clear(self) -> None:
+        """Both the runtime's part and the root file system."""
+        created = self.init.status is Status.CREATED
+        if created or self.traits.poststop:
+            await self.runtime.delete(force=created)
+            if created and self.init.watch is not None:
+                await self.init.wait()
+            await self.unmount()
+            return
+        # The runtime does not look at the root file system of a container that has ended: no need to wait for it.
+        unmounting = asyncio.create_task(self.unmount())
+        try:
+            await self.runtime.delete()
+        finally:
+            await unmounting
 
     async def delete_exec(self, process: Process) -> None:
         async with process.busy:

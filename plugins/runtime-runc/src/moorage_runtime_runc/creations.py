@@ -39,6 +39,7 @@ async def create(container: Container, creation: Creation, host: Host) -> None:
     Raises errors.Error and its classes; whatever fails is undone before.
     """
     specs.check(creation.bundle)
+    container.mounted = bool(creation.rootfs)  # said before it is so: to unmount what is not mounted is no fault
     container.save()
     try:
         with host.reaper.hold():  # a mount may need a helper program, and whoever started it wants its status
@@ -87,8 +88,6 @@ async def _mount(container: Container, creation: Creation) -> None:
         return
     rootfs = creation.bundle / "rootfs"
     rootfs.mkdir(mode=0o711, exist_ok=True)
-    container.mounted = True
-    container.save()
     try:
         await asyncio.to_thread(mounts.mount_all, creation.rootfs, rootfs)
     except OSError as error:

@@ -65,7 +65,7 @@ def write(record: TaskRecord) -> None:
     partial = target.with_suffix(".partial")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
-        json.dump(asdict(record), file)
+        file.write(json.dumps(asdict(record)))  # json.dump encodes in Python, and this is written for each event
     partial.replace(target)
 
 

@@ -18,10 +18,14 @@ _DESCRIPTORS = ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd")
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """``private_pids``: the kernel kills what init leaves behind. ``labelled``: a security module mediates paths."""
+    """``private_pids``: the kernel kills what init leaves behind. ``labelled``: a security module mediates paths.
+
+    ``poststop``: programs run at the very end, and may still look at the root file system.
+    """
 
     private_pids: bool = False
     labelled: bool = False
+    poststop: bool = False
 
 
 def traits(bundle: Path) -> Traits:
@@ -33,6 +37,7 @@ def traits(bundle: Path) -> Traits:
         return Traits(
             any(each.get("type") == "pid" and not each.get("path") for each in namespaces),
             bool(process.get("apparmorProfile") or process.get("selinuxLabel")),
+            bool((spec.get("hooks") or {}).get("poststop")),
         )
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         log.warning("%s/config.json: cannot be read: %s", bundle, error)

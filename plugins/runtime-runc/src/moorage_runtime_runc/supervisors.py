@@ -64,6 +64,7 @@ class MonitorRuntime(Runtime):
         self._timeout = timeout
         self._starting = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._answered = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,7 +100,11 @@ class MonitorRuntime(Runtime):
     async def _ensure(self) -> None:
         """Raises errors.Unavailable if no monitor answers in time."""
         async with self._starting:
-            if self._answers():
+            # One that we started and that answered needs no question before each container.
+            if self._answered and self._process is not None and self._process.poll() is None:
+                return
+            self._answered = self._answers()
+            if self._answered:
                 return
             self._spawn()
             try:
@@ -110,6 +115,7 @@ class MonitorRuntime(Runtime):
             except TimeoutError as error:
                 reason = f"does not listen on {self._place.socket} within {self._timeout:g} s"
                 raise errors.Unavailable(f"node monitor: {reason}", hint=self._hint()) from error
+            self._answered = True
 
     def _answers(self) -> bool:
         return sockets.alive(self._place.socket)
