@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moorage_api.convert import typeurls
+from moorage_api.messages import runc_options
 from moorage_sdk import errors
+from moorage_sys import mountinfo
 
 
 def test_kill_and_the_status_of_a_signal(scenario: Any) -> None:
@@ -50,6 +54,51 @@ def test_a_created_container_can_be_killed_or_deleted(scenario: Any) -> None:
         assert node.names()[-3:] == ["TaskCreate", "TaskExit", "TaskDelete"]
 
     scenario(body)
+
+
+def test_programs_that_run_at_the_very_end_find_the_root_file_system(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        bundle, mount = mounted(node)
+        seen = node.folder / "seen"
+        spec = json.loads((bundle / "config.json").read_text())
+        look = ["sh", "-c", f"ls {bundle}/rootfs/bin > {seen}"]
+        spec["hooks"] = {"poststop": [{"path": "/bin/sh", "args": look}]}
+        (bundle / "config.json").write_text(json.dumps(spec))
+        await node.run(bundle, rootfs=[mount])
+        assert "busybox" in seen.read_text().split()
+        assert not mountinfo.beneath(str(bundle))
+
+    scenario(body)
+
+
+def test_a_delete_that_the_runtime_refuses_can_be_repeated(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        bundle, mount = mounted(node)
+        broken, options = node.folder / "runtime", runc_options.Options(root=node.runtime_root)
+        broken.write_text(
+            f'#!/bin/sh\ncase "$*" in *" delete "*) test -e {bundle}/fixed || exit 7;; esac\nexec runc "$@"\n'
+        )
+        broken.chmod(0o755)
+        options.binary_name = str(broken)
+        await node.create(bundle, rootfs=[mount], options=typeurls.pack(options))
+        await node.call("Start")
+        await node.call("Wait")
+        with pytest.raises(errors.Error, match=r"OCI runtime delete failed: .*: 7"):
+            await node.call("Delete")
+        assert await node.status() == "STOPPED"
+        (bundle / "fixed").touch()
+        await node.call("Delete")
+        assert not mountinfo.beneath(str(bundle))
+
+    scenario(body)
+
+
+def mounted(node: Any) -> tuple[Path, dict[str, Any]]:
+    """A bundle whose root file system is mounted from beside it, and that mount."""
+    bundle = node.bundle("true")
+    source = bundle.parent / "source"
+    (bundle / "rootfs").rename(source)
+    return bundle, {"type": "bind", "source": str(source), "options": ["rbind", "rw"]}
 
 
 def test_inits_exit_is_the_last(scenario: Any) -> None:

@@ -24,6 +24,8 @@ def test_traits(tmp_path: Path) -> None:
     labelled = {"process": {"apparmorProfile": "x"}, "linux": {"namespaces": None}}
     assert specs.traits(write(tmp_path, labelled)) == Traits(labelled=True)
     assert specs.traits(write(tmp_path, {"process": {"selinuxLabel": "y"}})).labelled
+    assert specs.traits(write(tmp_path, {"hooks": {"poststop": [{"path": "/bin/true"}]}})) == Traits(poststop=True)
+    assert specs.traits(write(tmp_path, {"hooks": {"poststop": [], "prestart": [{"path": "/x"}]}})) == Traits()
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "7", '{"linux": 7}', "[" * 100_000])

@@ -53,6 +53,31 @@ def test_one_monitor_whoever_asks(folder: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_monitor_of_ours_is_not_asked_again_and_a_dead_one_is_replaced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a subreaper with a lower OOM score")
+
+    async def main() -> None:
+        runtime, wanted = MonitorRuntime(place(folder)), bundle(folder / "c")
+        path = Path((await runtime.start(wanted)).path)
+        asked: list[bool] = []
+        monkeypatch.setattr(MonitorRuntime, "_answers", lambda self: asked.append(True) or sockets.alive(path))
+        await runtime.start(wanted)
+        assert not asked
+        first = runtime._process
+        assert first is not None
+        first.kill()
+        await asyncio.to_thread(first.wait, 20)
+        await runtime.start(wanted)
+        assert asked and sockets.alive(path)
+        assert runtime._process is not None and runtime._process.pid != first.pid
+        assert await asyncio.to_thread(runtime._process.wait, 20) == 0
+
+    asyncio.run(main())
+
+
 def test_a_monitor_that_cannot_start_says_where_to_look(folder: Path) -> None:
     async def main() -> None:
         where = Place(folder / "state", "@nonsense", "x")
