@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from moorage_testkit import images, registries
+from moorage_testkit.images import Layout
+from moorage_testkit.registries import Registry
+
 ROOT = Path(__file__).parents[2]
 IGNORED = shutil.ignore_patterns(".git", ".venv", ".tox", "__pycache__", ".*_cache", ".hypothesis", "dist", "build")
 
@@ -26,17 +30,34 @@ def left_over() -> set[str]:
     }
 
 
-def test_without_a_registry_it_goes_on_with_an_image_of_its_own(tmp_path: Path) -> None:
-    tree = shutil.copytree(ROOT, tmp_path / "tree", ignore=IGNORED)
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("quickstart") / "tree", ignore=IGNORED))
+
+
+def quickstart(tree: Path, image: str) -> subprocess.CompletedProcess[str]:
     before = left_over()
-    done = subprocess.run(
-        [tree / "quickstart", "registry.invalid/nobody/nothing:latest"],
-        capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
+    done = subprocess.run([tree / "quickstart", image], capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert "no registry for" in done.stderr
     assert done.stdout.splitlines()[-1] == "hello from a container of moorage"
     assert left_over() == before
+    return done
+
+
+def test_without_a_registry_it_goes_on_with_an_image_of_its_own(tree: Path) -> None:
+    assert "no registry for" in quickstart(tree, "registry.invalid/nobody/nothing:latest").stderr
+
+
+@pytest.mark.skipif(not registries.available(), reason="needs docker-registry, skopeo and openssl")
+def test_with_a_registry_it_runs_the_image_named(tree: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "layout")
+    layout.tag("busybox", images.busybox(layout))
+    with Registry(tmp_path / "registry") as registry:
+        image = f"{registry.address}/test/busybox:latest"
+        images.push(layout, "busybox", image)
+        done = quickstart(tree, image)
+    assert "no registry for" not in done.stderr
+    assert f"running echo in {image}" in done.stderr
 
 
 def test_who_is_not_root_is_told_so() -> None:
