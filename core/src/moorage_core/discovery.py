@@ -128,7 +128,10 @@ def _candidate(entry_point: EntryPoint, group: str, uri: str) -> Candidate:
 
 def _distribution(entry_point: EntryPoint) -> str:
     """Nothing also for one that is being installed this moment: its entry points may be there before its name."""
-    return (entry_point.dist and entry_point.dist.name) or ""
+    if entry_point.dist is None:
+        return ""
+    metadata = entry_point.dist.metadata
+    return metadata["Name"] if "Name" in metadata else ""
 
 
 def plugin(candidate: Candidate) -> Plugin[Any, Any]:
