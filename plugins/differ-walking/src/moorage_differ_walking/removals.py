@@ -6,18 +6,20 @@ an entry, an attribute on a directory (``Documentation/filesystems/overlayfs.rst
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from moorage_differ_walking import attributes, lowers, names
 from moorage_differ_walking.entries import Entry
 from moorage_differ_walking.folders import Folders
+from moorage_sdk import errors
 from moorage_sys import paths
 
 _READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_INSIDE = paths.RESOLVE_BENEATH | paths.RESOLVE_NO_SYMLINKS
+_INSIDE = paths.RESOLVE_BENEATH | paths.RESOLVE_NO_SYMLINKS | paths.RESOLVE_NO_XDEV
 
 
 class Made:
@@ -26,6 +28,7 @@ class Made:
     def __init__(self, root: int) -> None:
         # With nothing there before, a marker removes nothing, and there may be millions of entries to remember.
         self._keys: set[int] | None = None if _is_empty(root) else set()
+        self._parents: set[int] = set()
 
     @property
     def remembers(self) -> bool:
@@ -36,6 +39,16 @@ class Made:
         """Raises OSError."""
         if self._keys is not None:
             self._keys.add(_key(parent, name))
+            self.enter(parent)
+
+    def enter(self, parent: int) -> None:
+        """An entry of the layer, be it a whiteout, lies in this directory. Raises OSError."""
+        if self._keys is not None:
+            self._parents.add(os.fstat(parent).st_ino)
+
+    def entered(self, directory: int) -> bool:
+        """Raises OSError."""
+        return os.fstat(directory).st_ino in self._parents
 
     def has(self, parent: int, name: bytes) -> bool:
         """Raises OSError."""
@@ -69,23 +82,31 @@ class PlainRemovals(Removals):
         self._made = made
 
     def remove(self, path: bytes, parent: int, name: bytes, entry: Entry) -> None:
+        self._made.enter(parent)
         paths.remove_entry(parent, name)
 
     def make_opaque(self, path: bytes, parent: int, entry: Entry) -> None:
-        pending = [b"."]
-        while pending:
-            inner = pending.pop()
-            fd = paths.openat2(parent, inner, _READ_DIRECTORY, resolve=_INSIDE)
+        old: list[bytes] = []
+        spared: set[bytes] = set()
+        for inner, fd, children in _walk(parent):
+            if self._made.entered(fd):
+                spared.add(inner)
+            for name, is_directory in children:
+                if self._made.has(fd, name):
+                    continue
+                if is_directory:
+                    old.append(inner + b"/" + name)
+                else:
+                    paths.remove_entry(fd, name)
+        # Old directories on the way to an entry of this layer stay, as in an overlay; the inner ones come first.
+        for place in reversed(old):
+            if place in spared:
+                continue
             try:
-                with os.scandir(fd) as found:
-                    children = [(os.fsencode(child.name), child.is_dir(follow_symlinks=False)) for child in found]
-                for name, is_directory in children:
-                    if not self._made.has(fd, name):
-                        paths.remove_entry(fd, name)
-                    elif is_directory:
-                        pending.append(inner + b"/" + name)
-            finally:
-                os.close(fd)
+                os.rmdir(place, dir_fd=parent)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
 
 
 class OverlayRemovals(Removals):
@@ -132,11 +153,41 @@ class OverlayRemovals(Removals):
 
 
 def _mark(parent: int, name: bytes) -> None:
+    """Make a directory opaque. Whiteouts in it hide nothing any more, so overlay would list them as entries."""
     fd = os.open(name, _READ_DIRECTORY, dir_fd=parent)
     try:
         os.setxattr(fd, lowers.OPAQUE, b"y")
+        for _, inner, children in _walk(fd):
+            for child, is_directory in children:
+                if not is_directory and lowers.is_whiteout(os.stat(child, dir_fd=inner, follow_symlinks=False)):
+                    os.unlink(child, dir_fd=inner)
     finally:
         os.close(fd)
+
+
+def _walk(parent: int) -> Iterator[tuple[bytes, int, list[tuple[bytes, bool]]]]:
+    """Each directory at and beneath ``parent`` before what it holds: path, descriptor, and names of what is in it.
+
+    The flag says which are directories. Raises errors.FailedPrecondition at a mount point, OSError.
+    """
+    pending = [b"."]
+    while pending:
+        path = pending.pop()
+        try:
+            fd = paths.openat2(parent, path, _READ_DIRECTORY, resolve=_INSIDE)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            raise errors.FailedPrecondition(
+                f'directory "{os.fsdecode(path)}": is a mount point: failed precondition', hint="unmount it first"
+            ) from None
+        try:
+            with os.scandir(fd) as found:
+                children = [(os.fsencode(child.name), child.is_dir(follow_symlinks=False)) for child in found]
+            yield path, fd, children
+        finally:
+            os.close(fd)
+        pending.extend(path + b"/" + name for name, is_directory in children if is_directory)
 
 
 def _key(parent: int, name: bytes) -> int:
