@@ -1,7 +1,7 @@
 """From a compressed stream to plain bytes: decompression, digest and limits in one pass.
 
-Decompression and hashing run in a thread beside the one that writes files; both let go of the interpreter lock for the
-length of a chunk.
+Decompression and hashing run in a thread each beside the one that writes files; all let go of the interpreter lock for
+the length of a chunk.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ except ImportError:
 
 CHUNK = 512 << 10
 _ZSTD_LEVEL = 3
-_AHEAD = 8
-"""Chunks that may wait: enough to keep both threads busy."""
+_AHEAD = 4
+"""Chunks that may wait for each thread: enough to keep it busy."""
 _WINDOW_LOG = 27
 """Windows of zstd up to 128 MiB; a frame may ask for 2 GiB otherwise."""
 _DAMAGED: tuple[type[Exception], ...] = (*_GZIP_ERRORS, zstd.ZstdError, EOFError)
@@ -85,6 +85,7 @@ class Plain:
         self._counted = _Counted(source, head)
         self._file = _decompressor(self._counted, _sniff(head) if compression else "")
         self._hash = hashlib.sha256()
+        self._undigested: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
         self._chunks: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
         self.size = 0
 
@@ -94,24 +95,30 @@ class Plain:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises errors.DataLoss for a damaged stream, errors.ResourceExhausted, OSError."""
-        threading.Thread(target=self._produce, name="decompress", daemon=True).start()
+        threading.Thread(target=self._decompress, name="decompress", daemon=True).start()
+        threading.Thread(target=self._digest, name="digest", daemon=True).start()
         while (item := self._chunks.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
 
-    def _produce(self) -> None:
+    def _decompress(self) -> None:
         try:
             while chunk := self._file.read(CHUNK):
-                self._hash.update(chunk)
                 self.size += len(chunk)
                 self._check()
-                self._chunks.put(chunk)
-            self._chunks.put(None)
+                self._undigested.put(chunk)
+            self._undigested.put(None)
         except _DAMAGED as error:
-            self._chunks.put(errors.DataLoss(f"layer: compressed data damaged: {error}: data loss"))
+            self._undigested.put(errors.DataLoss(f"layer: compressed data damaged: {error}: data loss"))
         except BaseException as error:  # noqa: BLE001  # raised by the reading thread instead
-            self._chunks.put(error)
+            self._undigested.put(error)
+
+    def _digest(self) -> None:
+        while isinstance(item := self._undigested.get(), bytes):
+            self._hash.update(item)
+            self._chunks.put(item)
+        self._chunks.put(item)
 
     def _check(self) -> None:
         limits = self._limits
