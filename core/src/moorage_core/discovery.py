@@ -128,10 +128,9 @@ def _candidate(entry_point: EntryPoint, group: str, uri: str) -> Candidate:
 
 def _distribution(entry_point: EntryPoint) -> str:
     """Nothing also for one that is being installed this moment: its entry points may be there before its name."""
-    if entry_point.dist is None:
+    if entry_point.dist is None or "Name" not in entry_point.dist.metadata:
         return ""
-    metadata = entry_point.dist.metadata
-    return metadata["Name"] if "Name" in metadata else ""
+    return entry_point.dist.name
 
 
 def plugin(candidate: Candidate) -> Plugin[Any, Any]:
