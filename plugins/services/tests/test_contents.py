@@ -91,11 +91,43 @@ def test_malformed_digests_are_invalid_everywhere(
 def test_ranges(
     service: ContentService, store: MemoryStore, call: Callable[..., Any], offset: int, size: int, wanted: bytes
 ) -> None:
+    async def run(from_memory: bool) -> None:
+        if from_memory:
+            await service.read(api.ReadContentRequest(digest=DIGEST), call())
+        made = call()
+        await service.read(api.ReadContentRequest(digest=DIGEST, offset=offset, size=size), made)
+        assert b"".join(each.data for each in made.wire.sent) == wanted
+        assert [each.offset for each in made.wire.sent] == ([0] if wanted else [])
+
     put(store, DATA)
-    made = call()
-    asyncio.run(service.read(api.ReadContentRequest(digest=DIGEST, offset=offset, size=size), made))
-    assert b"".join(each.data for each in made.wire.sent) == wanted
-    assert [each.offset for each in made.wire.sent] == ([0] if wanted else [])
+    asyncio.run(run(from_memory=False))
+    asyncio.run(run(from_memory=True))
+
+
+def test_what_is_in_memory_is_read_without_a_file_and_only_where_it_is_known(
+    service: ContentService, store: MemoryStore, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    reader = MemoryStore.reader
+    monkeypatch.setattr(MemoryStore, "reader", lambda self, digest: opened.append(digest) or reader(self, digest))
+
+    async def run() -> None:
+        put(store, DATA)
+        request = api.ReadContentRequest(digest=DIGEST)
+        for _ in range(3):
+            made = call()
+            await service.read(request, made)
+            assert [each.data for each in made.wire.sent] == [DATA]
+        assert opened == [DIGEST]
+        with pytest.raises(errors.OutOfRange):
+            await service.read(api.ReadContentRequest(digest=DIGEST, offset=12), call())
+        with pytest.raises(errors.NotFound):
+            await service.read(request, call("other"))
+        await service.delete(api.DeleteContentRequest(digest=DIGEST), call())
+        with pytest.raises(errors.NotFound):
+            await service.read(request, call())
+
+    asyncio.run(run())
 
 
 def test_long_blobs_come_in_chunks_counted_from_the_requested_offset(

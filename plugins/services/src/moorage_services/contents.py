@@ -14,6 +14,7 @@ from moorage_sdk import digests, errors
 from moorage_sdk.content import ContentStore, Info, Reader, Status
 from moorage_sdk.metadata import Metadata
 from moorage_services import lookups
+from moorage_services.blobs import Blobs
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.ingests import Ingest
 from moorage_services.pools import Lane, Pool
@@ -31,6 +32,7 @@ class ContentService:
         self._metadata = metadata
         self._storage = storage
         self._streams = streams
+        self._small = Blobs()
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -67,8 +69,11 @@ class ContentService:
     async def read(self, request: content.ReadContentRequest, call: Call) -> None:
         """Offsets in the answers count from the requested one. A range past the end is cut, a size of 0 is the rest."""
         digest, store = digests.validate(request.digest), self._store(call)
-        # Most blobs that are read are manifests, many times over by each client: they cost one hop to the pool.
-        start = await self._streams.run(_beginning, store, digest, request)
+        start = self._remembered(store, digest, request)
+        if start is None:
+            start = await self._streams.run(_beginning, store, digest, request)
+            if len(start.data) == start.size:
+                self._small.keep(digest, start.data)
         if start.data:
             await call.send(content.ReadContentResponse(data=start.data))
         position = start.first + len(start.data)
@@ -116,27 +121,42 @@ class ContentService:
         await self._storage.run(self._store(call).abort, request.ref)
         return Empty()
 
+    def _remembered(self, store: ContentStore, digest: str, request: content.ReadContentRequest) -> _Beginning | None:
+        """A point read of the store and no file: that can be done on the loop. Raises as ``_beginning``."""
+        data = self._small.get(digest)
+        if data is None:
+            return None
+        store.info(digest)  # not every namespace sees what was read through another
+        first, end = _range(request, len(data))
+        return _Beginning(data[first:end], first, end, len(data))
+
     def _store(self, call: Call) -> ContentStore:
         return call.view(self._metadata).content
 
 
 @dataclass(frozen=True)
 class _Beginning:
-    """The first piece of a range that goes from ``first`` to ``end`` of its blob."""
+    """The first piece of a range that goes from ``first`` to ``end`` of a blob of ``size`` bytes."""
 
     data: bytes
     first: int
     end: int
+    size: int
 
 
 def _beginning(store: ContentStore, digest: str, request: content.ReadContentRequest) -> _Beginning:
     """Raises errors.NotFound, errors.OutOfRange."""
     with closing(store.reader(digest)) as reader:
-        first = max(request.offset, 0)
-        if first > reader.size:
-            raise errors.OutOfRange(f"read past object length {reader.size} bytes: out of range")
-        end = min(first + request.size, reader.size) if request.size > 0 else reader.size
-        return _Beginning(_read_at(reader, first, min(CHUNK, end - first)), first, end)
+        first, end = _range(request, reader.size)
+        return _Beginning(_read_at(reader, first, min(CHUNK, end - first)), first, end, reader.size)
+
+
+def _range(request: content.ReadContentRequest, size: int) -> tuple[int, int]:
+    """The requested range of a blob of that size. Raises errors.OutOfRange."""
+    first = max(request.offset, 0)
+    if first > size:
+        raise errors.OutOfRange(f"read past object length {size} bytes: out of range")
+    return first, min(first + request.size, size) if request.size > 0 else size
 
 
 def _read_at(reader: Reader, offset: int, size: int) -> bytes:
