@@ -33,6 +33,7 @@ class Accelerator(BuildHookInterface[Any]):
         except Exception as error:
             # Distutils and cffi raise whatever they like, SystemExit not among it.
             if os.environ.get(REQUIRED, "0") != "0":
+                shutil.rmtree(self._scratch, ignore_errors=True)
                 raise
             self.app.display_warning(f"moorage-sys: no unpack accelerator, layers unpack slower: {error}")
             return
