@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from moorage_runtime_runc import monitors
+from moorage_runtime_runc import monitors, shims
 from moorage_sdk import errors
 
 
@@ -61,7 +61,7 @@ def test_a_second_one_steps_back(scenario: Any) -> None:
         first = node.process
         node.start()
         second, node.process = node.process, first
-        assert second.wait(20) == monitors.LOCKED
+        assert second.wait(20) == shims.LOCKED
         await node.run(node.bundle("true"))
 
     scenario(body)

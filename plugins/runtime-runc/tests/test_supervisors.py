@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,3 +124,10 @@ def test_find_and_cleanup_after_the_monitor_died(scenario: Any) -> None:
         assert await asyncio.to_thread(runtime._process.wait, 20) == 0  # type: ignore[union-attr]
 
     scenario(body)
+
+
+def test_the_daemon_does_not_load_the_monitor() -> None:
+    code = "import sys, moorage_runtime_runc.plugin; print(*(name for name in sys.modules if 'runtime_runc' in name))"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.rpartition(".")[2] for name in done.stdout.split()}
+    assert loaded == {"moorage_runtime_runc", "plugin", "supervisors", "shims", "spawns"}

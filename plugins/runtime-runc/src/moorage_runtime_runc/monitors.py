@@ -26,7 +26,8 @@ from moorage_runtime_runc.ooms import Watcher
 from moorage_runtime_runc.publishers import Publisher
 from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.records import Index
-from moorage_runtime_runc.services import NAMESPACE, TaskService
+from moorage_runtime_runc.services import TaskService
+from moorage_runtime_runc.shims import LOCKED, NAMESPACE
 from moorage_runtime_runc.spawns import Spawner
 from moorage_runtime_runc.tasks import Tasks
 from moorage_sdk import errors, namespaces
@@ -35,9 +36,6 @@ from moorage_ttrpc import servers, sockets
 from moorage_ttrpc.methods import Call, Method
 
 log = logging.getLogger("moorage.monitor")
-
-LOCKED = 75
-"""Exit status when another monitor serves this directory already (EX_TEMPFAIL in sysexits.h)."""
 
 LINGER = 30.0
 _CHECK = 5.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from moorage_api.messages import shim_v3
 from moorage_runtime_runc import processes, records, runtimes
-from moorage_runtime_runc.services import NAMESPACE, VERSIONS
+from moorage_runtime_runc.shims import NAMESPACE, VERSIONS
 from moorage_sdk import errors
 from moorage_sys import mounts
 from moorage_ttrpc import blocking

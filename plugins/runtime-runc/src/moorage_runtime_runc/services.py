@@ -20,15 +20,11 @@ from moorage_runtime_runc import execs, options, shields, specs, stats
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.creations import Creation
 from moorage_runtime_runc.processes import Process
+from moorage_runtime_runc.shims import NAMESPACE, VERSIONS
 from moorage_runtime_runc.tasks import Tasks
 from moorage_sdk import errors
 from moorage_sdk.tasks import Stdio
 from moorage_ttrpc.methods import Call, Method, Services
-
-NAMESPACE = "containerd-namespace-ttrpc"
-"""Metadata key of the namespace (pkg/namespaces/ttrpc.go)."""
-
-VERSIONS = ("containerd.task.v2.Task", "containerd.task.v3.Task")
 
 
 class TaskService:

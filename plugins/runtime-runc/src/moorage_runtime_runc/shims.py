@@ -24,6 +24,11 @@ FOLDER = Path("/run/moorage")
 NAME = "io.containerd.moorage.v2"
 MONITOR = "moorage.monitor.v1.Monitor"
 """The monitor's own service, beside the Task API. Its messages are plain bytes."""
+LOCKED = 75
+"""Exit status of a monitor when another serves its directory already (EX_TEMPFAIL in sysexits.h)."""
+NAMESPACE = "containerd-namespace-ttrpc"
+"""Metadata key of the namespace (pkg/namespaces/ttrpc.go)."""
+VERSIONS = ("containerd.task.v2.Task", "containerd.task.v3.Task")
 KILLED = 137
 
 _WAIT = 15.0

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moorage_api.messages import shim_v3
-from moorage_runtime_runc import records, removals
-from moorage_runtime_runc.monitors import LOCKED
+from moorage_runtime_runc.shims import LOCKED
 from moorage_runtime_runc.spawns import environment
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint, Runtime
@@ -75,6 +73,9 @@ class MonitorRuntime(Runtime):
         return self._endpoint()
 
     async def find(self, bundle: Bundle) -> Endpoint | None:
+        from moorage_api.messages import shim_v3
+        from moorage_runtime_runc import records, removals  # half the monitor's code, and most starts find nothing
+
         if not Path(bundle.path, records.FILE).exists():
             return None
         await self._ensure()  # a new one takes over what an old one left
@@ -86,6 +87,8 @@ class MonitorRuntime(Runtime):
         return self._endpoint()
 
     async def cleanup(self, bundle: Bundle) -> None:
+        from moorage_runtime_runc import removals  # as above
+
         try:
             await self._ensure()
             await asyncio.to_thread(removals.through_monitor, self._place.socket, bundle)
