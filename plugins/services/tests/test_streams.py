@@ -98,6 +98,34 @@ def test_messages_go_both_ways_and_closing_ends_the_call(tmp_path: Path) -> None
     run(tmp_path, work)
 
 
+def test_a_closed_stream_can_be_waited_for(tmp_path: Path) -> None:
+    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
+        async with stub.open("Stream", metadata=headers()) as wire:
+            await opened(wire)
+            stream = streams.get("ns", "one")
+            for n in range(100):
+                stream.send(transfer_types.Progress(progress=n))
+            await stream.written(0.01)
+            assert known(streams, "ns", "one")  # that was the time, for it is still open
+            stream.close()
+            await stream.written(20)
+            assert not known(streams, "ns", "one")  # what was sent is all on its way
+            for _ in range(100):
+                assert await wire.receive() is not None
+            assert await wire.receive() is None
+
+    run(tmp_path, work)
+
+
+def test_a_stream_that_nobody_serves_is_not_waited_for() -> None:
+    async def work() -> None:
+        stream = Stream(asyncio.get_running_loop())
+        stream.close()
+        await asyncio.wait_for(stream.written(60), 10)
+
+    asyncio.run(work())
+
+
 def test_what_the_client_sends_is_received_by_a_thread(tmp_path: Path) -> None:
     async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
         async with stub.open("Stream", metadata=headers()) as wire:

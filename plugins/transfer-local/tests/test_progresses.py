@@ -13,8 +13,9 @@ def test_lines_form_a_tree() -> None:
     lines: list[Progress] = []
     tracker = Tracker("image", lines.append)
     tracker.say("Resolving")
-    tracker.found(PARENT)
+    tracker.wanted(PARENT)
     tracker.children(PARENT, [LAYER])
+    tracker.wanted(LAYER)
     tracker.complete(LAYER)
     assert lines == [
         Progress("Resolving"),
@@ -29,9 +30,16 @@ def test_a_blob_in_two_manifests_waits_once_and_has_two_parents() -> None:
     tracker = Tracker("image", lines.append)
     for parent in (PARENT, OTHER, PARENT):
         tracker.children(parent, [LAYER])
+        tracker.wanted(LAYER)
     tracker.exists(LAYER)
     assert [line.event for line in lines] == ["waiting", "already exists"]
     assert lines[-1].parents == ("manifest-sha256:m", "manifest-sha256:o")
+
+
+def test_what_is_listed_but_not_wanted_is_not_told_of() -> None:
+    lines: list[Progress] = []
+    Tracker("image", lines.append).children(PARENT, [LAYER, OTHER])
+    assert lines == []
 
 
 def test_advance_is_told_now_and_then() -> None:

@@ -140,6 +140,14 @@ class TestAnImage:
         extracted = {line.name for line in world.lines if line.event == "extracted"}
         assert extracted == {line.name for line in layers}
 
+    def test_tells_of_what_it_fetches_and_of_nothing_else(self, world, registry: Registry, layout: Layout) -> None:
+        reference = f"{registry.address}/test/multi:latest"
+        world.pull(Pull(reference, platforms=(platforms.parse("linux/arm64"),), all_metadata=True))
+        last = {line.name: line.event for line in world.lines if line.descriptor and line.parents}
+        assert set(last.values()) == {"complete"}
+        assert len([name for name in last if name.startswith("layer-")]) == 1
+        assert len([name for name in last if name.startswith("config-")]) == 3
+
 
 class TestAClientsLease:
     def test_is_used_and_left(self, world, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

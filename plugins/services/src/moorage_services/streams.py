@@ -7,6 +7,7 @@ that is to report its progress. Names belong to a namespace. A stream that was o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -41,6 +42,8 @@ class Stream:
         self._wake = asyncio.Event()
         self._incoming: queue.SimpleQueue[Any | None] = queue.SimpleQueue()
         self._closed = False
+        self._served = False
+        self._ended = asyncio.Event()
 
     def send(self, message: Message) -> None:
         """Queue a message. Raises errors.Unavailable for a closed stream, errors.ResourceExhausted for a full queue."""
@@ -76,12 +79,26 @@ class Stream:
         self._incoming.put(None)
         self._notify()
 
+    async def written(self, seconds: float) -> None:
+        """Wait until a closed stream has ended, with all that was sent on the wire, but no longer than ``seconds``.
+
+        A client that takes the answer of another call for the end reads nothing more, so the stream has to be first.
+        """
+        if self._served:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), seconds)
+
+    def ended(self) -> None:
+        """Nothing is written any more; for the service."""
+        self._ended.set()
+
     def received(self, message: Any | None) -> None:
         """The client's next message, or its end; for the service."""
         self._incoming.put(message)
 
     async def outgoing(self) -> AsyncIterator[Any]:
         """What is to be written, until the stream is closed; for the service."""
+        self._served = True
         while True:
             self._wake.clear()
             with self._guard:
@@ -162,6 +179,7 @@ class StreamService:
         finally:
             self._streams.remove(call.namespace, name)
             stream.close()
+            stream.ended()
             reading.cancel()
 
     def _changed(self, change: Change) -> None:

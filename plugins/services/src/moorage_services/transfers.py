@@ -28,6 +28,9 @@ from moorage_services.streams import Stream, Streams
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 2.0
+"""Seconds that the answer waits for a client to read the last lines of progress."""
+
 
 class TransferService:
     """``network`` is a pool for work that takes as long as the network does."""
@@ -58,6 +61,8 @@ class TransferService:
         finally:
             if progress is not None:
                 progress.close()
+        if progress is not None:
+            await progress.written(PATIENCE)
         return Empty()
 
     async def _pull(

@@ -25,6 +25,7 @@ class Tracker:
         self._report = report
         self._clock = clock
         self._parents: dict[str, tuple[str, ...]] = {}
+        self._wanted: set[str] = set()
         self._last: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
@@ -36,18 +37,21 @@ class Tracker:
         """A line about the image."""
         self._report(Progress(event, self._root, descriptor=descriptor))
 
-    def found(self, descriptor: Descriptor, parent: Descriptor | None = None) -> None:
-        """A blob that will be needed; ``parent`` lists it."""
-        above = ingest_reference(parent) if parent is not None else self._root
+    def wanted(self, descriptor: Descriptor) -> None:
+        """A blob that will be fetched. What lists it has to be known, so ``children`` comes first."""
         with self._lock:
-            known = self._parents.get(descriptor.digest, ())
-            self._parents[descriptor.digest] = known if above in known else (*known, above)
+            known = descriptor.digest in self._wanted
+            self._wanted.add(descriptor.digest)
         if not known:
             self._line("waiting", descriptor, 0)
 
     def children(self, parent: Descriptor, children: Sequence[Descriptor]) -> None:
-        for child in children:
-            self.found(child, parent)
+        """What ``parent`` lists, be it wanted or not: an image has many platforms, and few want more than one."""
+        above = ingest_reference(parent)
+        with self._lock:
+            for child in children:
+                known = self._parents.get(child.digest, ())
+                self._parents[child.digest] = known if above in known else (*known, above)
 
     def exists(self, descriptor: Descriptor) -> None:
         self._line("already exists", descriptor, descriptor.size)

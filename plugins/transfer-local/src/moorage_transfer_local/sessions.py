@@ -94,7 +94,6 @@ class Session:
         target = repository.resolve()
         tracker.say(f"Pulling from OCI Registry ({self.pull.reference})")
         tracker.image("fetching image content", target)
-        tracker.found(target)
         found = list(self._walk(Entry(target), 0, set()))
         if not any(item.wanted for item in found):
             wanted = ", ".join(str(platform) for platform in self.pull.platforms) or "any platform"
@@ -116,6 +115,7 @@ class Session:
         if descriptor.media_type not in INDEXES | MANIFESTS:
             yield from self._other(descriptor, depth)
             return
+        self.fetcher.tracker.wanted(descriptor)
         document = self._document(descriptor)
         if isinstance(document, Manifest):
             yield _Found(descriptor, document, self._config(document), wanted)
@@ -131,6 +131,7 @@ class Session:
         """What an index may list beside manifests is fetched as it is; an image cannot be that."""
         if depth == 0:
             parse(b"{}", descriptor)  # raises, saying what is wrong with the media type
+        self.fetcher.tracker.wanted(descriptor)
         self.fetcher.blob(descriptor)
         yield from ()
 
@@ -147,6 +148,7 @@ class Session:
         return parsed[0]
 
     def _config(self, manifest: Manifest) -> bytes | None:
+        self.fetcher.tracker.wanted(manifest.config)
         if manifest.config.media_type not in CONFIGS:
             self.fetcher.blob(manifest.config)
             return None
@@ -154,6 +156,8 @@ class Session:
 
     def _layers(self, found: Sequence[_Found]) -> None:
         """Fetch all layers; those of images that are to be unpacked come through the unpacker."""
+        for layer in (layer for item in found for layer in item.manifest.layers):
+            self.fetcher.tracker.wanted(layer)
         stacks = [plan(item.manifest, item.config, name) for item, name in self._unpacks(found)]
         unpackers = [self._unpacker(stack) for stack in stacks]  # whatever is missing is told before layers come
         unpacked = {layer.descriptor.digest for stack in stacks for layer in stack.layers}
