@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,9 @@ def test_differs_are_tried_walking_first() -> None:
     assert differs_for("erofs", chosen, differs) == [differs["erofs"]]
     with pytest.raises(errors.FailedPrecondition, match='differ "gone"'):
         differs_for("native", chosen, differs)
+
+
+def test_what_only_a_pull_needs_is_not_loaded_with_the_plugin() -> None:
+    code = "import sys, moorage_transfer_local.plugin; print({'urllib3', 'urllib.request'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

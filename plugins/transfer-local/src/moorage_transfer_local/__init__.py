@@ -4,4 +4,6 @@ The modules, from the wire upwards: ``pools`` and ``transports`` (one HTTP hop),
 tokens), ``servers`` (requests that survive a bad server), ``registries`` (one repository), ``hosts``
 (where an image lives), ``manifests`` (what is said about it), ``fetches`` (one blob), ``stacks`` and ``unpacks``
 (layers), ``sessions`` and ``pulls`` (all of it).
+
+urllib3 is imported where it is called: every start of the daemon would wait for it, and many never pull.
 """

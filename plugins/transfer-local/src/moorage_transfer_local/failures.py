@@ -5,8 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 
-import urllib3
-
 from moorage_sdk import errors
 
 
@@ -45,6 +43,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def reason(error: BaseException) -> str:
     """What happened, from the innermost cause: outer messages repeat URLs, which may carry signatures."""
+    import urllib3  # late: see the package
+
     causes = list(_causes(error))
     for cause in reversed(causes):
         if isinstance(cause, urllib3.exceptions.IncompleteRead):

@@ -7,15 +7,15 @@ import threading
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moorage_sdk import errors
 from moorage_transfer_local import proxies
 from moorage_transfer_local.hosts import Security
+
+if TYPE_CHECKING:
+    import urllib3
+    from urllib3.connection import HTTPConnection
 
 
 class Watcher(Protocol):
@@ -60,6 +60,8 @@ class Pools:
         return _context(self._security)
 
     def _manager(self, proxy: str) -> urllib3.PoolManager:
+        import urllib3  # late: see the package
+
         # Eight of each: a pull has a few connections at once to the registry and to where it redirects.
         settings: dict[str, Any] = {"num_pools": 8, "maxsize": 8, "ssl_context": self._context}
         if proxy:
@@ -73,6 +75,9 @@ class Pools:
 
 def _classes(watcher: Watcher, trusting: bool) -> dict[str, Any]:
     """Classes of pools whose connections announce themselves to ``watcher``."""
+
+    from urllib3.connection import HTTPConnection, HTTPSConnection  # late: see the package
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
     class Plain(HTTPConnection):
         def connect(self) -> None:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import urllib.request
 from urllib.parse import SplitResult, unquote, urlsplit
-
-import urllib3
 
 from moorage_sdk import errors
 from moorage_transfer_local.hosts import is_loopback
@@ -20,6 +17,8 @@ from moorage_transfer_local.urls import is_web, redacted
 
 def of(url: str) -> str:
     """The proxy for a URL, "" for none. Raises errors.FailedPrecondition for one whose address is malformed."""
+    import urllib.request  # late: see the package
+
     parts = urlsplit(url)
     named = urllib.request.getproxies_environment()
     if (
@@ -50,5 +49,7 @@ def _in_networks(url: SplitResult, exceptions: str) -> bool:
 
 def headers(proxy: str) -> dict[str, str]:
     """What a proxy with user information in its address is sent."""
+    import urllib3  # late: see the package
+
     auth = urlsplit(proxy).netloc.rpartition("@")[0]
     return dict(urllib3.make_headers(proxy_basic_auth=unquote(auth))) if auth else {}

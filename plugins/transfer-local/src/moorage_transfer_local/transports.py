@@ -13,16 +13,17 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import urllib3
-from urllib3.connection import HTTPConnection
+from typing import TYPE_CHECKING, Any
 
 from moorage_sdk import errors
 from moorage_transfer_local.failures import Failed, failed
 from moorage_transfer_local.hosts import Security
 from moorage_transfer_local.pools import Pools
 from moorage_transfer_local.urls import redacted
+
+if TYPE_CHECKING:
+    import urllib3
+    from urllib3.connection import HTTPConnection
 
 CHUNK = 1 << 20
 """Bytes asked for at once; what has arrived by then is handed on."""
@@ -57,13 +58,15 @@ class Response:
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives. Raises Failed when it breaks off or crawls."""
+        from urllib3.exceptions import HTTPError  # late: see the package
+
         # Only time spent waiting for the server counts, for whoever takes the chunks may be slow, too.
         waited, received = 0.0, 0
         while True:
             began = time.monotonic()
             try:
                 data = self._response.read1(CHUNK)
-            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            except (HTTPError, OSError, ValueError) as error:
                 raise failed(f'"{redacted(self.url)}": body broke off', error) from error
             if not data:
                 return
@@ -117,6 +120,8 @@ class Transport:
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:
         """Send one request and read the head of the answer. Raises Failed."""
+        import urllib3  # late: see the package
+
         if self._aborted:
             raise errors.Cancelled("pull: cancelled")
         try:
