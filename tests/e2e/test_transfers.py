@@ -106,7 +106,7 @@ def test_an_image_is_pulled_and_can_be_used(
 ) -> None:
     lines = pull(daemon, wanted(registry.address, snapshotter=snapshotter))
     reference = f"{registry.address}/test/layered:latest"
-    assert lines[-1].event.startswith("Completed pull")
+    assert lines[-2].event.startswith("Completed pull") and lines[-1].event == "saved"
     assert "complete (5/5)" in daemon.ctr("images", "check").stdout
     assert daemon.ctr("leases", "ls", "-q").stdout.split() == []
     assert daemon.ctr("content", "active").stdout.splitlines()[1:] == []

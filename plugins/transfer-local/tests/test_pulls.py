@@ -129,8 +129,8 @@ class TestAnImage:
         world.pull(wanted(registry.address))
         events = [line.event for line in world.lines]
         assert events[0].startswith("Resolving from")
-        assert events[-2:][0] == "saved"
-        assert events[-1].startswith("Completed pull from")
+        assert events[-2].startswith("Completed pull from")
+        assert events[-1] == "saved"
         target = layout.tags["layered"]
         lines = {line.name: line for line in world.lines if line.event == "waiting"}
         root = lines[f"manifest-{target.digest}"]

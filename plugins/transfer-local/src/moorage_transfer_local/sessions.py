@@ -100,8 +100,9 @@ class Session:
             raise errors.NotFound(f'image "{self.pull.reference}": no match for platform {wanted}: not found')
         self._layers([item for item in found if item.wanted])
         image = self._name(target)
-        tracker.image("saved", target)
+        # In this order because ctr draws only when a line with a name comes, and so would never show the first of them.
         tracker.say(f"Completed pull from OCI Registry ({self.pull.reference})")
+        tracker.image("saved", target)
         return image
 
     def _walk(self, entry: Entry, depth: int, seen: set[str], wanted: bool = True) -> Iterator[_Found]:
