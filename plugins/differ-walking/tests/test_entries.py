@@ -200,3 +200,23 @@ def test_damage_is_refused_or_read_and_never_hangs(noise: bytes, at: int) -> Non
         read(bytes(data))
     except (errors.InvalidArgument, errors.DataLoss, errors.ResourceExhausted):
         return
+
+
+@pytest.mark.parametrize("chunk", [100, 512, 1_000_000])
+def test_plain_entries_can_be_taken_before_they_are_parsed(chunk: int) -> None:
+    """Only at the beginning of an entry: never between a header that describes the next one and that one."""
+    tar = Tar().file("a", b"1").pax({"path": "long"}).file("x", b"2").file("b", b"3").end()
+    seen = []
+
+    def take(data: bytes, at: int) -> int:
+        block = data[at : at + 1024]
+        seen.append(block[:1])
+        return 1024 if len(block) == 1024 and block[156:157] == b"0" and b"3" in block[512:513] else 0
+
+    chunks = (tar[at : at + chunk] for at in range(0, len(tar), chunk))
+    cursor = Cursor(chunks)
+    archive = Archive(cursor, Limits(), take)
+    found = [(entry.name, b"".join(archive.data(entry))) for entry in archive]
+    left = [(b"a", b"1"), (b"long", b"2")]
+    assert found == (left if chunk == 1_000_000 else [*left, (b"b", b"3")])
+    assert b"x" not in seen

@@ -634,3 +634,25 @@ def test_paths_deeper_than_the_limit_end_cleanly(tmp_path: Path, depth: int) -> 
     with pytest.raises(errors.ResourceExhausted):
         unpack(tmp_path, layer)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_compiled_code_is_used_only_where_it_knows_enough(tmp_path: Path, code: str) -> None:
+    """It knows neither small limits nor which entries an opaque marker must spare."""
+
+    def used(limits: Limits, **settings: bool) -> bool:
+        root = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            extraction = Extraction(root, limits, **settings)
+            extraction.finish()
+            return extraction.plain is not None
+        finally:
+            os.close(root)
+
+    there = code == "compiled"
+    assert used(Limits()) == used(Limits(), overlay=True) == there
+    assert not used(Limits(), compiled=False)
+    assert not used(Limits(path=255))
+    assert not used(Limits(depth=127))
+    (tmp_path / "old").touch()
+    assert not used(Limits())
+    assert used(Limits(), overlay=True) == there

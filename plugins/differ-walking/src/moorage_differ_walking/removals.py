@@ -125,7 +125,8 @@ class OverlayRemovals(Removals):
             os.chown(name, *attributes.owner(entry), dir_fd=parent, follow_symlinks=False)
 
     def make_opaque(self, path: bytes, parent: int, entry: Entry) -> None:
-        if path or not self._below:
+        # By what it is, for a link may lead to the root, too.
+        if not self._below or not os.path.sameopenfile(parent, self._root):
             _mark(parent, b".")
             return
         # Overlay has no mark for the root itself, so its entries are hidden one after the other.
