@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,33 @@ def test_the_sweep_takes_what_a_namespace_left_on_the_host(base: Path) -> None:
         folder.mkdir(parents=True)
     Daemon(daemons.moorage(), base, namespaces=[namespace]).sweep()
     assert [folder for folder in left if folder.exists()] == []
+
+
+def test_the_sweep_takes_only_what_is_its_own(base: Path) -> None:
+    namespace = f"daemons-{os.getpid()}"
+    daemon = Daemon(daemons.moorage(), base, namespaces=[namespace])
+    states = {name: traces.RUNC_ROOT / namespace / name for name in ("bundle", "hidden", "state", "other", "new")}
+    cgroups = [each / name for each in cgroup_parents(namespace) for name in states]
+    bundles = daemon.state / "io.containerd.runtime.v2.task" / namespace
+    for folder in (*states.values(), *cgroups, bundles / "bundle", bundles / ".hidden"):
+        folder.mkdir(parents=True)
+    for name, bundle in (("state", bundles / "state"), ("other", f"{daemon.state}-2/x")):
+        config = {"config": {"labels": [f"bundle={bundle}"]}}
+        (states[name] / "state.json").write_text(json.dumps(config))
+    try:
+        daemon.sweep()
+        assert {name for name, folder in states.items() if folder.exists()} == {"other", "new"}
+        assert {folder.name for folder in cgroups if folder.exists()} == {"other", "new"}
+    finally:
+        for folder in cgroups:
+            with suppress(FileNotFoundError):
+                folder.rmdir()
+        shutil.rmtree(traces.RUNC_ROOT / namespace)
+        daemon.sweep()
+
+
+def cgroup_parents(namespace: str) -> list[Path]:
+    return [folder for folder in traces.shared([namespace]) if folder.is_relative_to("/sys/fs/cgroup")]
 
 
 def test_the_directory_goes_with_its_mounts() -> None:

@@ -189,7 +189,10 @@ class Daemon:
         return self.tail(30000)
 
     def sweep(self) -> None:
-        """End everything that is left, gently where possible, and remove what it made outside of ``base``."""
+        """End everything that is left, gently where possible, and remove what it made outside of ``base``.
+
+        Only what is certainly its own goes: daemons beside it have cgroups and states in the same directories.
+        """
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -201,10 +204,11 @@ class Daemon:
         for path in (self.root, self.state):
             mounts.unmount_recursive(path)
         trace = traces.look(place, 0)
-        for folder in sorted(trace.cgroups, reverse=True):
+        own = traces.owned(place, trace)
+        for folder in sorted(folder for folder, task in trace.cgroups.items() if task in own):
             with suppress(OSError):
                 Path(folder).rmdir()
-        for folder in trace.runtimes:
+        for folder in (folder for folder, task in trace.runtimes.items() if task in own):
             shutil.rmtree(folder, ignore_errors=True)
         for shared in traces.shared(self.namespaces - {"default"}):  # which others use, who may be about to fill it
             with suppress(OSError):

@@ -90,6 +90,18 @@ def look(place: Place, daemon: int) -> Trace:
     )
 
 
+def owned(place: Place, trace: Trace) -> frozenset[tuple[str, str]]:
+    """Namespace and id of the tasks that are certainly the daemon's: with a bundle, or a state that names one.
+
+    Others may be of a daemon beside it, for cgroups and runc's states are everybody's, and be about to be filled.
+    """
+    bundles = {(namespace, name.removeprefix(".")) for namespace, name in trace.bundles.values()}
+    states = {
+        task for folder, task in trace.runtimes.items() if _bundle_of(Path(folder), Path()).is_relative_to(place.state)
+    }
+    return frozenset(bundles | states)
+
+
 def _mounts(place: Place) -> Iterator[str]:
     """Mount points beneath the directories, and those elsewhere that show something of them; doubled ones twice."""
     roots = (str(place.root.resolve()) + "/", str(place.state.resolve()) + "/")
@@ -180,18 +192,18 @@ def _runtimes(place: Place) -> dict[str, tuple[str, str]]:
     found = {}
     for namespace in place.namespaces:
         for folder in _children(RUNC_ROOT / namespace):
-            if _bundle_of(folder, str(place.state)).startswith(str(place.state)):
+            if _bundle_of(folder, place.state).is_relative_to(place.state):
                 found[str(folder)] = (namespace, folder.name)
     return found
 
 
-def _bundle_of(folder: Path, unknown: str) -> str:
+def _bundle_of(folder: Path, unknown: Path) -> Path:
     """The bundle that a state is of; ``unknown`` for a state that runc did not finish writing."""
     try:
         labels = json.loads((folder / "state.json").read_bytes())["config"]["labels"]
     except (OSError, ValueError, KeyError):
         return unknown
-    return next((label.removeprefix("bundle=") for label in labels if label.startswith("bundle=")), unknown)
+    return next((Path(label.removeprefix("bundle=")) for label in labels if label.startswith("bundle=")), unknown)
 
 
 def _bundles(place: Place) -> dict[str, tuple[str, str]]:
