@@ -18,7 +18,7 @@ from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Credentials, Progress, Pull, Report, Transfer, Unpack
 from moorage_services.pools import Pool
 from moorage_services.streams import Stream, Streams
-from moorage_services.transfers import TransferService, credentials, extra_images, put, to_message, to_pull
+from moorage_services.transfers import TransferService, credentials, to_message, to_pull
 from moorage_testkit.fakes.metadata import MemoryMetadata
 
 TARGET = Descriptor(OCI_MANIFEST, "sha256:" + "a" * 64, 7)
@@ -55,7 +55,7 @@ def streams() -> Streams:
 
 @pytest.fixture
 def service(metadata: MemoryMetadata, scripted: Scripted, streams: Streams, pool: Pool) -> TransferService:
-    return TransferService(metadata, scripted, streams, pool)
+    return TransferService(metadata, scripted, streams, pool, pool)
 
 
 def request(progress: str = "", auth: str = "", **store: Any) -> transfer.TransferRequest:
@@ -98,7 +98,7 @@ def test_a_pull_is_what_the_client_asked_for(
     [
         (transfer_types.ImageStore(name="a"), transfer_types.OCIRegistry(reference="b")),
         (transfer_types.ImageImportStream(), transfer_types.ImageStore()),
-        (transfer_types.ImageStore(name="a"), transfer_types.ImageStore(name="b")),
+        (transfer_types.ImageStore(name="a"), transfer_types.ImageExportStream()),
     ],
 )
 def test_other_pairs_are_unimplemented(
@@ -107,6 +107,20 @@ def test_other_pairs_are_unimplemented(
     wanted = transfer.TransferRequest(source=typeurls.pack(source), destination=typeurls.pack(destination))
     with pytest.raises(errors.Unimplemented, match="method Transfer not implemented for containerd"):
         asyncio.run(service.transfer(wanted, call()))
+
+
+def test_an_image_gets_another_name(
+    service: TransferService, scripted: Scripted, metadata: MemoryMetadata, call: Callable[..., Any]
+) -> None:
+    images = metadata.view("ns").images
+    images.create(Image("a", TARGET))
+    wanted = transfer.TransferRequest(
+        source=typeurls.pack(transfer_types.ImageStore(name="a")),
+        destination=typeurls.pack(transfer_types.ImageStore(name="b", labels={"l": "m"})),
+    )
+    asyncio.run(service.transfer(wanted, call()))
+    assert (images.get("b").target, images.get("b").labels) == (TARGET, {"l": "m"})
+    assert scripted.pulls == []
 
 
 def test_a_limit_without_platforms_is_unimplemented(service: TransferService, call: Callable[..., Any]) -> None:
@@ -236,19 +250,6 @@ def test_further_names_live_as_long_as_the_first(
     assert also["containerd.io/gc.bref.image"] == "named"
     assert also["l"] == "m"
     assert "containerd.io/gc.expire" in also
-
-
-def test_names_without_a_first_one_are_on_their_own() -> None:
-    store = transfer_types.ImageStore(extra_references=[transfer_types.ImageReference(name="x")])
-    [image] = extra_images(store, Image("y", TARGET))
-    assert image == Image("x", TARGET, {})
-
-
-def test_an_image_that_is_there_is_replaced(metadata: MemoryMetadata) -> None:
-    images = metadata.view("ns").images
-    put(images, Image("x", TARGET, {"a": "1"}))
-    put(images, Image("x", TARGET, {"b": "2"}))
-    assert images.get("x").labels == {"b": "2"}
 
 
 def test_a_message_without_a_descriptor_has_none() -> None:

@@ -112,7 +112,7 @@ def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_transfer(ctx: InitContext, config: NoConfig) -> Service:
-    return GrpcService(TransferService(ctx.one(METADATA), ctx.one(TRANSFER), NAMED_STREAMS, NETWORK))
+    return GrpcService(TransferService(ctx.one(METADATA), ctx.one(TRANSFER), NAMED_STREAMS, NETWORK, STORAGE))
 
 
 def make_version(ctx: InitContext, config: NoConfig) -> Service:

@@ -1,4 +1,4 @@
-"""``containerd.services.transfer.v1``: the pull from a registry into the image store.
+"""``containerd.services.transfer.v1``: pulls from a registry into the image store, and further names in the store.
 
 Source and destination are typed values in an Any; what clients put there, and the words of the two streams, are those
 of core/transfer/{registry,image} in containerd v2.3. Other pairs answer Unimplemented, which clients understand.
@@ -7,7 +7,6 @@ of core/transfer/{registry,image} in containerd v2.3. Other pairs answer Unimple
 from __future__ import annotations
 
 import asyncio
-import datetime
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -17,11 +16,11 @@ from google.protobuf.empty_pb2 import Empty
 
 from moorage_api.convert import descriptors, platforms, typeurls
 from moorage_api.messages import transfer, transfer_types
-from moorage_sdk import errors, labels
-from moorage_sdk.images import Image, Images
+from moorage_sdk import errors
 from moorage_sdk.metadata import Metadata
 from moorage_sdk.platforms import host
 from moorage_sdk.transfers import Authority, Credentials, Progress, Pull, Registry, Report, Transfer, Unpack
+from moorage_services import tags
 from moorage_services.calls import Call, Handler
 from moorage_services.pools import Pool
 from moorage_services.streams import Stream, Streams
@@ -33,15 +32,16 @@ PATIENCE = 2.0
 
 
 class TransferService:
-    """``network`` is a pool for work that takes as long as the network does."""
+    """``network`` is a pool for work that takes as long as the network does, ``storage`` for what is quickly done."""
 
     name = "containerd.services.transfer.v1.Transfer"
 
-    def __init__(self, metadata: Metadata, transfer: Transfer, streams: Streams, network: Pool) -> None:
+    def __init__(self, metadata: Metadata, transfer: Transfer, streams: Streams, network: Pool, storage: Pool) -> None:
         self._metadata = metadata
         self._transfer = transfer
         self._streams = streams
         self._network = network
+        self._storage = storage
 
     def handlers(self) -> Mapping[str, Handler]:
         return {"Transfer": self.transfer}
@@ -51,13 +51,15 @@ class TransferService:
         source, destination = request.source, request.destination
         progress = self._stream(call, request.options.progress_stream)
         try:
-            if not typeurls.holds(source, transfer_types.OCIRegistry) or not typeurls.holds(
-                destination, transfer_types.ImageStore
-            ):
-                raise errors.Unimplemented(
-                    f"method Transfer not implemented for {source.type_url} to {destination.type_url}: not implemented"
-                )
-            await self._pull(call, _registry(source), _store(destination), _report(progress))
+            if not typeurls.holds(destination, transfer_types.ImageStore):
+                raise _unimplemented(source, destination)
+            if typeurls.holds(source, transfer_types.OCIRegistry):
+                await self._pull(call, _registry(source), _store(destination), _report(progress))
+            elif typeurls.holds(source, transfer_types.ImageStore):
+                images = call.view(self._metadata).images
+                await self._storage.run(tags.tag, images, _store(source), _store(destination))
+            else:
+                raise _unimplemented(source, destination)
         finally:
             if progress is not None:
                 progress.close()
@@ -75,8 +77,8 @@ class TransferService:
 
         def work() -> None:
             image = self._transfer.pull(view, pull, report)
-            for extra in extra_images(store, image):
-                put(view.images, extra)
+            for extra in tags.extra_images(store, image):
+                tags.put(view.images, extra)
 
         try:
             await self._network.run(work)
@@ -153,35 +155,14 @@ def to_pull(
     )
 
 
-def extra_images(store: transfer_types.ImageStore, image: Image) -> list[Image]:
-    """Further names of a pulled image. They live as long as the first one does (``extraRefLabels`` in containerd)."""
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    bound = {f"{labels.GC_BACK_REF}image": store.name, labels.GC_EXPIRE: now} if store.name else {}
-    names = [
-        f"{extra.name}@{image.target.digest}" if extra.add_digest else extra.name
-        for extra in store.extra_references
-        if extra.add_digest or not extra.is_prefix
-    ]
-    return [Image(name, image.target, {**store.labels, **bound}) for name in names]
-
-
-def put(images: Images, image: Image) -> None:
-    """Create the image, or replace what has its name."""
-    while True:
-        try:
-            images.create(image)
-            return
-        except errors.AlreadyExists:
-            try:
-                images.update(image)
-                return
-            except errors.NotFound:
-                continue  # removed between the two calls: then it can be created
-
-
 def _unpack(message: transfer_types.UnpackConfiguration) -> Unpack:
     platform = platforms.from_message(message.platform) if message.HasField("platform") else host()
     return Unpack(platform, message.snapshotter)
+
+
+def _unimplemented(source: typeurls.Typed, destination: typeurls.Typed) -> errors.Unimplemented:
+    pair = f"{source.type_url} to {destination.type_url}"
+    return errors.Unimplemented(f"method Transfer not implemented for {pair}: not implemented")
 
 
 def _registry(packed: typeurls.Typed) -> transfer_types.OCIRegistry:
