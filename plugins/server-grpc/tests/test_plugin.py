@@ -8,19 +8,25 @@ from typing import Any, cast
 
 import pytest
 
-from moorage_sdk import errors
+from moorage_sdk import config, errors
 from moorage_sdk.slots import Daemon, InitContext, Skip
 from moorage_server_grpc import plugin
 from moorage_server_grpc.plugin import TcpConfig, UnixConfig
 
 
-def context(program: str = "moorage") -> InitContext:
+def context(program: str = "moorage", unix: UnixConfig | None = None) -> InitContext:
     daemon = Daemon(Path("/r"), Path("/run/there"), "0", program)
 
     def all_of(slot: Any) -> Mapping[str, Any]:
         return {}
 
-    return cast(InitContext, SimpleNamespace(daemon=daemon, all=all_of, table=lambda uri: {}))
+    tables = {plugin.unix.uri: config.encode(unix)} if unix else {}
+    return cast(InitContext, SimpleNamespace(daemon=daemon, all=all_of, table=lambda uri: tables.get(uri, {})))
+
+
+def made(unix: UnixConfig) -> str:
+    """The address of the server that such a configuration makes."""
+    return plugin.make_unix(context(unix=unix), unix).address
 
 
 @pytest.mark.parametrize(
@@ -31,12 +37,12 @@ def test_the_default_address_follows_the_daemon(program: str, address: str) -> N
 
 
 def test_a_configured_address_may_be_a_url() -> None:
-    assert plugin.make_unix(context(), UnixConfig(address="unix:///run/x.sock")).address == "/run/x.sock"
+    assert made(UnixConfig(address="unix:///run/x.sock")) == "/run/x.sock"
 
 
 def test_abstract_addresses_are_refused() -> None:
     with pytest.raises(errors.InvalidArgument):
-        plugin.make_unix(context(), UnixConfig(address="@moorage"))
+        made(UnixConfig(address="@moorage"))
 
 
 def test_tcp_without_address_is_skipped() -> None:
@@ -47,8 +53,8 @@ def test_tcp_without_address_is_skipped() -> None:
 def test_tcp_takes_certificates_from_files(tmp_path: Path) -> None:
     (tmp_path / "k").write_bytes(b"key")
     (tmp_path / "c").write_bytes(b"chain")
-    config = TcpConfig(address="h:1", tls_key=str(tmp_path / "k"), tls_cert=str(tmp_path / "c"))
-    assert plugin.make_tcp(context(), config).address == "h:1"
+    tcp = TcpConfig(address="h:1", tls_key=str(tmp_path / "k"), tls_cert=str(tmp_path / "c"))
+    assert plugin.make_tcp(context(), tcp).address == "h:1"
     with pytest.raises(errors.InvalidArgument, match="gone"):
         plugin.make_tcp(context(), TcpConfig(address="h:1", tls_key=str(tmp_path / "gone"), tls_cert="c"))
     with pytest.raises(errors.InvalidArgument, match="tls_ca"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from moorage_api.messages import leases
+from moorage_api.messages import version as versions
 from moorage_client import clients
 from moorage_client.clients import Client
 from moorage_sdk import errors
@@ -39,6 +40,19 @@ def test_a_socket_nobody_listens_at(socket_folder: Path) -> None:
 def test_addresses_that_cannot_be(address: str) -> None:
     with pytest.raises((errors.InvalidArgument, errors.Unavailable)):
         connect(address)
+
+
+def test_a_relative_address(socket_folder: Path, talk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(socket_folder)
+
+    async def version(request: Any, context: Any) -> versions.VersionResponse:
+        return versions.VersionResponse(version="1")
+
+    async def work(client: Client) -> str:
+        async with clients.connect("s", "test") as again:
+            return (await again.versions.get()).version
+
+    assert talk({"containerd.services.version.v1.Version": {"Version": version}}, work) == "1"
 
 
 def test_a_lease_is_taken_once_and_given_back(talk: Any) -> None:

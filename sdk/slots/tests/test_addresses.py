@@ -34,3 +34,10 @@ def test_ttrpc_may_lie_elsewhere() -> None:
 
 def test_an_address_that_is_no_text_is_left_to_the_decoder() -> None:
     assert addresses.grpc(context(grpc={"address": 5})) == "/state/moorage.sock"
+
+
+def test_a_relative_address_is_one_of_the_daemons_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shims run in other directories."""
+    monkeypatch.chdir(tmp_path)
+    ctx = context(grpc={"address": "m.sock"})
+    assert (addresses.grpc(ctx), addresses.ttrpc(ctx)) == (f"{tmp_path}/m.sock", f"{tmp_path}/m.sock.ttrpc")

@@ -51,7 +51,7 @@ class TcpConfig:
 
 
 def make_unix(ctx: InitContext, config: UnixConfig) -> Server:
-    mooring = Mooring(sockets.path_of(config.address or addresses.grpc(ctx)), config.uid, config.gid)
+    mooring = Mooring(sockets.path_of(addresses.grpc(ctx)), config.uid, config.gid)
     limits = Limits(config.max_recv_message_size, config.max_send_message_size)
     return UnixServer(mooring, ctx.all(SERVICE).values(), limits)
 

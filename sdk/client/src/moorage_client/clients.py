@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import grpc
 
@@ -71,7 +72,7 @@ async def connect(address: str, namespace: str = "default") -> AsyncIterator[Cli
 
     Raises errors.Unavailable when nobody listens there, errors.PermissionDenied, errors.InvalidArgument.
     """
-    path = address.removeprefix("unix://")
+    path = str(Path(address.removeprefix("unix://")).absolute())  # grpc reads a relative one as a host name
     probe(path)
     async with grpc.aio.insecure_channel(f"unix://{path}", options=_OPTIONS) as channel:
         yield Client(Caller(channel, namespace))

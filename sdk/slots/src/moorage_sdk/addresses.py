@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from moorage_sdk.slots import InitContext
 
 GRPC = "io.containerd.server.v1.grpc"
@@ -9,7 +11,7 @@ TTRPC = "io.containerd.server.v1.ttrpc"
 
 
 def grpc(ctx: InitContext) -> str:
-    """The socket of the gRPC server: as configured, else ``moorage.sock`` in the state directory.
+    """The socket of the gRPC server, absolute: as configured, else ``moorage.sock`` in the state directory.
 
     A daemon that runs under the name ``containerd`` calls it ``containerd.sock``.
     """
@@ -27,4 +29,7 @@ def ttrpc(ctx: InitContext) -> str:
 
 def _configured(ctx: InitContext, uri: str) -> str:
     address = ctx.table(uri).get("address", "")
-    return address.removeprefix("unix://") if isinstance(address, str) else ""
+    path = address.removeprefix("unix://") if isinstance(address, str) else ""
+    if not path or path.startswith("@") or "://" in path:
+        return path  # no path: the server refuses it and says why
+    return str(Path(path).absolute())  # shims run in other directories than the daemon
