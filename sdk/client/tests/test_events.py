@@ -3,10 +3,10 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.convert import timestamps, typeurls
+from moorage_api.convert import payloads, timestamps, typeurls
 from moorage_api.messages import events as messages
 from moorage_api.messages import events_service, runc_options, types
-from moorage_client import events, payloads
+from moorage_client import events
 from moorage_client.clients import Client
 from moorage_client.events import SERVICE
 from moorage_sdk.events import Envelope, Payload

@@ -3,9 +3,8 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.convert import timestamps, typeurls
+from moorage_api.convert import payloads, timestamps, typeurls
 from moorage_api.messages import events, task_types, tasks, types
-from moorage_client import payloads
 from moorage_client.clients import Client
 from moorage_client.tasks import SERVICE
 from moorage_sdk.mounts import Mount

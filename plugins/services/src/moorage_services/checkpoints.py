@@ -11,7 +11,7 @@ from pathlib import Path
 
 from google.protobuf.any_pb2 import Any
 
-from moorage_api.convert import typeurls
+from moorage_api.convert import payloads, typeurls
 from moorage_api.messages import runc_options
 from moorage_sdk import digests, errors
 from moorage_sdk.containers import Container
@@ -22,7 +22,6 @@ from moorage_sdk.events import Payload
 from moorage_sdk.metadata import View
 from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import TaskManager
-from moorage_services import payloads
 from moorage_services.pools import Pool
 
 CHECKPOINT = "application/vnd.containerd.container.criu.checkpoint.criu.tar"

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.convert import timestamps
+from moorage_api.convert.containers import from_message, to_message
 from moorage_api.messages import containers
 from moorage_api.messages.containers import CreateContainerResponse, UpdateContainerResponse
-from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.metadata import Metadata
-from moorage_services import lookups, payloads
+from moorage_services import lookups
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.pools import Pool
 
@@ -65,35 +64,3 @@ class ContainerService:
         return await self._storage.run(
             lambda: [*map(to_message, selected(store.list(), request.filters, lookups.container))]
         )
-
-
-def from_message(message: containers.Container) -> Container:
-    return Container(
-        id=message.id,
-        runtime=Runtime(message.runtime.name, payloads.optional(message.runtime.options)),
-        spec=payloads.optional(message.spec),
-        image=message.image,
-        snapshotter=message.snapshotter,
-        snapshot_key=message.snapshot_key,
-        sandbox=message.sandbox,
-        labels=dict(message.labels),
-        extensions={name: payloads.from_message(value) for name, value in message.extensions.items()},
-    )
-
-
-def to_message(container: Container) -> containers.Container:
-    return containers.Container(
-        id=container.id,
-        labels=container.labels,
-        image=container.image,
-        runtime=containers.Container.Runtime(
-            name=container.runtime.name, options=payloads.to_optional(container.runtime.options)
-        ),
-        spec=payloads.to_optional(container.spec),
-        snapshotter=container.snapshotter,
-        snapshot_key=container.snapshot_key,
-        created_at=timestamps.to_message(container.created_at),
-        updated_at=timestamps.to_message(container.updated_at),
-        extensions={name: payloads.to_message(value) for name, value in container.extensions.items()},
-        sandbox=container.sandbox,
-    )

@@ -11,11 +11,10 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 
 from moorage_api import fieldpaths, filters, methods
-from moorage_api.convert import timestamps
+from moorage_api.convert import payloads, timestamps
 from moorage_api.messages import events_service, ttrpc_events, types
 from moorage_sdk.events import Envelope, Exchange
 from moorage_sdk.services import Service
-from moorage_services import payloads
 from moorage_services.calls import Call, Handler
 from moorage_services.drains import Drain
 from moorage_ttrpc import methods as ttrpc

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.convert import descriptors, timestamps
+from moorage_api.convert import timestamps
+from moorage_api.convert.images import from_message, to_message
 from moorage_api.messages import images
 from moorage_sdk.collectors import Collector
-from moorage_sdk.images import Image
 from moorage_sdk.metadata import Metadata
 from moorage_services import lookups
 from moorage_services.calls import Call, Handler, selected
@@ -67,18 +67,3 @@ class ImageService:
         if request.sync:
             await asyncio.wrap_future(self._collector.collect())
         return Empty()
-
-
-def from_message(message: images.Image) -> Image:
-    """The times that a client sends are not looked at (plugins/services/images/local.go)."""
-    return Image(message.name, descriptors.from_message(message.target), dict(message.labels))
-
-
-def to_message(image: Image) -> images.Image:
-    return images.Image(
-        name=image.name,
-        labels=image.labels,
-        target=descriptors.to_message(image.target),
-        created_at=timestamps.to_message(image.created_at),
-        updated_at=timestamps.to_message(image.updated_at),
-    )

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from moorage_api.convert import errors as codes
+from moorage_api.convert import payloads
 from moorage_api.convert import platforms as platform_messages
 from moorage_api.messages import introspection, rpc_status
 from moorage_sdk import errors, platforms
 from moorage_sdk.events import Payload
 from moorage_sdk.slots import Status
-from moorage_services import lookups, payloads
+from moorage_services import lookups
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.pools import Pool
 

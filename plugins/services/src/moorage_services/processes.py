@@ -6,12 +6,11 @@ from typing import Protocol
 
 from google.protobuf.any_pb2 import Any
 
-from moorage_api.convert import timestamps, typeurls
+from moorage_api.convert import payloads, timestamps, typeurls
 from moorage_api.messages import runc_options, runtime_options, task_types, tasks
 from moorage_sdk import errors, identifiers
 from moorage_sdk.events import Payload
 from moorage_sdk.tasks import Exit, Process, Stdio
-from moorage_services import payloads
 
 
 class Connected(Protocol):

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.convert import mounts, timestamps
+from moorage_api.convert import mounts
+from moorage_api.convert.snapshots import from_message, to_message
 from moorage_api.messages import snapshots
 from moorage_sdk.metadata import Metadata
-from moorage_sdk.snapshots import Info, Kind, Snapshotter
+from moorage_sdk.snapshots import Info, Snapshotter
 from moorage_services import lookups
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.pools import Pool
@@ -93,19 +94,3 @@ class SnapshotService:
 
 def _batch(infos: Sequence[Info]) -> snapshots.ListSnapshotsResponse:
     return snapshots.ListSnapshotsResponse(info=map(to_message, infos))
-
-
-def from_message(message: snapshots.Info) -> Info:
-    """Kind and times are the store's; what a client sends of them has no effect."""
-    return Info(Kind.UNKNOWN, message.name, message.parent, dict(message.labels))
-
-
-def to_message(info: Info) -> snapshots.Info:
-    return snapshots.Info(
-        name=info.name,
-        parent=info.parent,
-        kind=int(info.kind),
-        created_at=timestamps.to_message(info.created_at),
-        updated_at=timestamps.to_message(info.updated_at),
-        labels=info.labels,
-    )

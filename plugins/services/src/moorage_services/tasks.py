@@ -15,13 +15,13 @@ from typing import Protocol
 from google.protobuf.empty_pb2 import Empty
 
 from moorage_api import filters
-from moorage_api.convert import descriptors, mounts, timestamps
+from moorage_api.convert import descriptors, mounts, payloads, timestamps
 from moorage_api.messages import task_types, tasks, types
 from moorage_sdk import errors
 from moorage_sdk.containers import Container
 from moorage_sdk.metadata import Metadata
 from moorage_sdk.tasks import Creation, TaskManager
-from moorage_services import lookups, payloads, processes
+from moorage_services import lookups, processes
 from moorage_services.calls import Call, Handler
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.drains import Drain

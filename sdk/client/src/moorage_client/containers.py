@@ -8,12 +8,12 @@ from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from moorage_api.convert import timestamps, typeurls
+from moorage_api.convert import typeurls
+from moorage_api.convert.containers import from_message, to_message
 from moorage_api.messages import containers
-from moorage_client import payloads
 from moorage_client.calls import Caller
 from moorage_sdk import errors
-from moorage_sdk.containers import Container, Runtime
+from moorage_sdk.containers import Container
 from moorage_sdk.events import Payload
 
 SERVICE = "containerd.services.containers.v1.Containers"
@@ -26,26 +26,29 @@ class Containers:
     async def get(self, id: str) -> Container:
         """Raises errors.NotFound."""
         answer = await self._caller.call(SERVICE, "Get", containers.GetContainerRequest(id=id))
-        return _value(answer.container)
+        return from_message(answer.container)
 
     async def list(self, filters: Sequence[str] = ()) -> list[Container]:
         """By id. Uses the streamed method where the daemon has it: a unary answer is limited to 16 MiB."""
         request = containers.ListContainersRequest(filters=filters)
         try:
-            return [_value(message.container) async for message in self._caller.receive(SERVICE, "ListStream", request)]
+            return [
+                from_message(message.container)
+                async for message in self._caller.receive(SERVICE, "ListStream", request)
+            ]
         except errors.Unimplemented:
             answer = await self._caller.call(SERVICE, "List", request)
-            return [_value(message) for message in answer.containers]
+            return [from_message(message) for message in answer.containers]
 
     async def create(self, container: Container) -> Container:
         """Raises errors.AlreadyExists, errors.InvalidArgument."""
-        request = containers.CreateContainerRequest(container=_message(container))
-        return _value((await self._caller.call(SERVICE, "Create", request)).container)
+        request = containers.CreateContainerRequest(container=to_message(container))
+        return from_message((await self._caller.call(SERVICE, "Create", request)).container)
 
     async def update(self, container: Container, paths: Sequence[str] = ()) -> Container:
         """Replace all that may change, or what ``paths`` name. Raises errors.NotFound, errors.InvalidArgument."""
-        request = containers.UpdateContainerRequest(container=_message(container), update_mask=FieldMask(paths=paths))
-        return _value((await self._caller.call(SERVICE, "Update", request)).container)
+        request = containers.UpdateContainerRequest(container=to_message(container), update_mask=FieldMask(paths=paths))
+        return from_message((await self._caller.call(SERVICE, "Update", request)).container)
 
     async def delete(self, id: str) -> None:
         """The record goes; snapshot and task do not. Raises errors.NotFound."""
@@ -67,39 +70,3 @@ def spec_of(container: Container) -> dict[str, Any]:
     if not isinstance(spec, dict):
         raise errors.InvalidArgument(f'container "{container.id}": has no readable specification: invalid argument')
     return spec
-
-
-def _value(message: containers.Container) -> Container:
-    return Container(
-        id=message.id,
-        runtime=Runtime(message.runtime.name, payloads.from_any(message.runtime.options)),
-        spec=payloads.from_any(message.spec),
-        image=message.image,
-        snapshotter=message.snapshotter,
-        snapshot_key=message.snapshot_key,
-        sandbox=message.sandbox,
-        labels=dict(message.labels),
-        extensions={key: payload for key, value in message.extensions.items() if (payload := payloads.from_any(value))},
-        created_at=timestamps.from_message(message.created_at),
-        updated_at=timestamps.from_message(message.updated_at),
-    )
-
-
-def _message(container: Container) -> containers.Container:
-    runtime = containers.Container.Runtime(
-        name=container.runtime.name, options=payloads.to_any(container.runtime.options)
-    )
-    message = containers.Container(
-        id=container.id,
-        labels=container.labels,
-        image=container.image,
-        runtime=runtime,
-        spec=payloads.to_any(container.spec),
-        snapshotter=container.snapshotter,
-        snapshot_key=container.snapshot_key,
-        sandbox=container.sandbox,
-    )
-    for key, payload in container.extensions.items():
-        message.extensions[key].type_url = payload.type_url
-        message.extensions[key].value = payload.value
-    return message

@@ -10,9 +10,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from moorage_api.convert import timestamps
+from moorage_api.convert import payloads, timestamps
 from moorage_api.messages import events_service
-from moorage_client import payloads
 from moorage_client.calls import Caller
 from moorage_sdk import errors
 from moorage_sdk.events import Envelope, Payload
@@ -26,7 +25,7 @@ class Events:
 
     async def publish(self, topic: str, event: Payload) -> None:
         """Send an event into the client's namespace. Raises errors.InvalidArgument for a bad topic."""
-        request = events_service.PublishRequest(topic=topic, event=payloads.to_any(event))
+        request = events_service.PublishRequest(topic=topic, event=payloads.to_optional(event))
         await self._caller.call(SERVICE, "Publish", request)
 
     async def subscribe(self, filters: Sequence[str] = ()) -> AsyncIterator[Envelope]:
@@ -40,7 +39,7 @@ class Events:
                 timestamp=timestamps.from_message(message.timestamp),
                 namespace=message.namespace,
                 topic=message.topic,
-                event=payloads.from_any(message.event) or Payload("", b""),
+                event=payloads.optional(message.event) or Payload("", b""),
             )
 
 
@@ -67,7 +66,7 @@ def _value(field: FieldDescriptor, value: Any) -> Any:
 
 def _single(value: Any) -> Any:
     if isinstance(value, AnyMessage):
-        inner = payloads.from_any(value)
+        inner = payloads.optional(value)
         return {} if inner is None else {"type_url": inner.type_url, **fields(inner)}
     if isinstance(value, Timestamp):
         return value.ToJsonString()

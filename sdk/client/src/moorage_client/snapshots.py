@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from moorage_api.convert import mounts, timestamps
+from moorage_api.convert import mounts
+from moorage_api.convert.snapshots import from_message
 from moorage_api.messages import snapshots
 from moorage_client.calls import Caller
 from moorage_sdk.mounts import Mount
-from moorage_sdk.snapshots import Info, Kind, Usage
+from moorage_sdk.snapshots import Info, Usage
 
 SERVICE = "containerd.services.snapshots.v1.Snapshots"
 
@@ -25,7 +26,7 @@ class Snapshots:
     async def stat(self, key: str) -> Info:
         """Raises errors.NotFound."""
         request = snapshots.StatSnapshotRequest(snapshotter=self.snapshotter, key=key)
-        return _value((await self._caller.call(SERVICE, "Stat", request)).info)
+        return from_message((await self._caller.call(SERVICE, "Stat", request)).info)
 
     async def update(self, info: Info, paths: Sequence[str] = ()) -> Info:
         """Change labels. Raises errors.NotFound, errors.InvalidArgument."""
@@ -34,7 +35,7 @@ class Snapshots:
             info=snapshots.Info(name=info.name, labels=info.labels),
             update_mask=FieldMask(paths=paths),
         )
-        return _value((await self._caller.call(SERVICE, "Update", request)).info)
+        return from_message((await self._caller.call(SERVICE, "Update", request)).info)
 
     async def usage(self, key: str) -> Usage:
         """Raises errors.NotFound."""
@@ -76,15 +77,4 @@ class Snapshots:
         request = snapshots.ListSnapshotsRequest(snapshotter=self.snapshotter, filters=filters)
         async for answer in self._caller.receive(SERVICE, "List", request):
             for message in answer.info:
-                yield _value(message)
-
-
-def _value(message: snapshots.Info) -> Info:
-    return Info(
-        kind=Kind(message.kind),
-        name=message.name,
-        parent=message.parent,
-        labels=dict(message.labels),
-        created_at=timestamps.from_message(message.created_at),
-        updated_at=timestamps.from_message(message.updated_at),
-    )
+                yield from_message(message)

@@ -8,9 +8,8 @@ from typing import Any as Json
 
 from google.protobuf.any_pb2 import Any
 
-from moorage_api.convert import mounts, timestamps, typeurls
+from moorage_api.convert import mounts, payloads, timestamps, typeurls
 from moorage_api.messages import task_types, tasks
-from moorage_client import payloads
 from moorage_client.calls import Caller
 from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
@@ -44,7 +43,7 @@ class Tasks:
             stdout=stdio.stdout,
             stderr=stdio.stderr,
             terminal=stdio.terminal,
-            options=payloads.to_any(options),
+            options=payloads.to_optional(options),
         )
         return int((await self._call("Create", request)).pid)
 
@@ -106,7 +105,7 @@ class Tasks:
 
     async def pids(self, id: str) -> list[Pid]:
         answer = await self._call("ListPids", tasks.ListPidsRequest(container_id=id))
-        return [Pid(message.pid, payloads.from_any(message.info)) for message in answer.processes]
+        return [Pid(message.pid, payloads.optional(message.info)) for message in answer.processes]
 
     async def update(self, id: str, resources: Mapping[str, Json]) -> None:
         """``resources`` is the OCI specification's Linux resources object."""
@@ -116,7 +115,7 @@ class Tasks:
     async def metrics(self, filters: Sequence[str] = ()) -> dict[str, Payload]:
         """Usage by container id: ``io.containerd.cgroups.v1.Metrics`` or ``.v2.Metrics``."""
         answer = await self._call("Metrics", tasks.MetricsRequest(filters=filters))
-        return {each.id: payload for each in answer.metrics if (payload := payloads.from_any(each.data))}
+        return {each.id: payload for each in answer.metrics if (payload := payloads.optional(each.data))}
 
     async def list(self) -> list[Process]:
         """The init process of every task of the namespace."""
