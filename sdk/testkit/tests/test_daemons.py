@@ -103,6 +103,22 @@ def test_the_sweep_takes_only_what_is_its_own(base: Path) -> None:
         daemon.sweep()
 
 
+def test_the_sweep_spares_who_has_copies_of_its_mounts(base: Path) -> None:
+    """A worker of another daemon, in a mount namespace of its own, was killed by the end of a test beside it."""
+    daemon = Daemon(daemons.moorage(), base)
+    (daemon.root / "point").mkdir(parents=True)
+    mounts.mount(Mount("tmpfs", "tmpfs"), daemon.root / "point")
+    ready = base / "ready"
+    bystander = subprocess.Popen(["unshare", "--mount", "sh", "-c", f"touch {ready}; exec sleep 60"])
+    try:
+        daemons.wait_until(ready.exists)
+        daemon.sweep()
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
 def cgroup_parents(namespace: str) -> list[Path]:
     return [folder for folder in traces.shared([namespace]) if folder.is_relative_to("/sys/fs/cgroup")]
 

@@ -29,7 +29,7 @@ from moorage_client.clients import connect
 from moorage_sdk import errors
 from moorage_sys import mounts, paths
 from moorage_testkit import traces
-from moorage_testkit.traces import Place
+from moorage_testkit.traces import Place, Process
 from moorage_testkit.worlds import World
 
 START = 20.0
@@ -240,9 +240,17 @@ async def _version(address: str) -> str:
 def _kill(place: Place) -> None:
     """Kill all processes that have to do with the directories; monitors first, for they might restart something."""
     deadline = time.monotonic() + STOP
-    while left := [each for each in traces.look(place, 0).processes if each.state != "Z"]:
+    while left := [each for each in _killable(traces.look(place, 0).processes) if each.state != "Z"]:
         for process in left:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         assert time.monotonic() < deadline, f"cannot be killed: {', '.join(map(str, left))}"
         time.sleep(_POLL)
+
+
+def _killable(found: Sequence[Process]) -> list[Process]:
+    """Those that are nobody else's: a worker of another daemon has copies of all mounts of the host, and so of ours."""
+    ours = {process.pid for process in found if process.mentions == "command"} | {1}
+    while grown := {process.pid for process in found if process.parent in ours} - ours:
+        ours |= grown
+    return [process for process in found if process.pid in ours]
