@@ -16,6 +16,8 @@ from moorage_testkit import daemons
 from moorage_testkit.daemons import Daemon, Program, moorage, wait_until
 from moorage_testkit.worlds import verify_world
 
+BUSYBOX = "docker.io/library/busybox:test"
+
 
 def test_a_second_daemon_is_refused_and_told_by_whom(daemon: Daemon, base: Path, namespace: str, busybox: str) -> None:
     second = Daemon(moorage(), base)
@@ -132,8 +134,21 @@ def _die(daemon: Daemon, namespace: str, archive: Path, call: str, number: int) 
     wait_until(lambda: process.poll() is not None or daemons.answers(daemon.address), 60)
     for _ in range(5):
         if process.poll() is None:
-            daemon.ctr("-n", namespace, "images", "import", str(archive), check=False)
-            daemon.ctr("-n", namespace, "images", "rm", "--sync", "docker.io/library/busybox:test", check=False)
+            _while_it_lives(daemon, process, "-n", namespace, "images", "import", str(archive))
+            _while_it_lives(
+                daemon, process, "-n", namespace, "images", "rm", "--sync", "docker.io/library/busybox:test"
+            )
     print(f"{call} {number}: {'died' if process.poll() is not None else 'lived'}")
     daemon.kill()  # strace, in case it still runs; it does not take what it traces along
     daemon.sweep()
+
+
+def _while_it_lives(daemon: Daemon, process: subprocess.Popen[bytes], *words: str) -> None:
+    """Run ``ctr`` until it ends or the daemon does: it asks a dead daemon for a content writer for ever."""
+    command = ["ctr", "--address", daemon.address, *words]
+    client = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: client.poll() is not None or process.poll() is not None, 60)
+    finally:
+        client.kill()
+        client.wait()
