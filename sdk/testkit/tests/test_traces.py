@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,25 @@ def test_cgroups_of_a_namespace(place: Place) -> None:
     finally:
         for folder in (ours, foreign, ours.parent):
             folder.rmdir()
+
+
+@root
+def test_what_was_there_before(place: Place) -> None:
+    """Empty cgroups that an interrupted run had left in a namespace were held against every later daemon."""
+    hierarchy = next(entry.mount_point for entry in mountinfo.read() if entry.type in ("cgroup", "cgroup2"))
+    cgroups, states = Path(hierarchy, NAMESPACE), traces.RUNC_ROOT / NAMESPACE
+    for folder in (cgroups, states):
+        (folder / "before").mkdir(parents=True)
+    try:
+        later = replace(place, others=frozenset(map(str, traces.hosted([NAMESPACE]))))
+        for folder in (cgroups, states):
+            (folder / "leaked").mkdir()
+        assert look(later).cgroups == {str(cgroups / "leaked"): (NAMESPACE, "leaked")}
+        assert look(later).runtimes == {str(states / "leaked"): (NAMESPACE, "leaked")}
+    finally:
+        for folder in (cgroups, states):
+            for child in ("before", "leaked", "."):
+                (folder / child).resolve().rmdir()
 
 
 def test_what_namespaces_leave_on_the_host() -> None:

@@ -91,6 +91,8 @@ class Daemon:
         self.log = base / "log"
         self.config = base / "config.toml"
         self.namespaces = frozenset(namespaces)
+        self.others = frozenset(map(str, traces.hosted(self.namespaces)))
+        """Cgroups and states of containers that were there before it, and so are not its."""
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
         """Seconds from the last ``start`` to the first answer."""
@@ -112,7 +114,7 @@ class Daemon:
 
     @property
     def world(self) -> World:
-        return World(self.address, self.root, self.state, self.namespaces, self.pid)
+        return World(self.address, self.root, self.state, self.namespaces, self.pid, self.others)
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the process and do not wait for it to serve. It becomes ``process``."""
@@ -199,7 +201,7 @@ class Daemon:
                 self.process.wait(STOP)
             self.process.kill()
             self.process.wait()
-        place = Place(self.root, self.state, self.namespaces)
+        place = Place(self.root, self.state, self.namespaces, self.others)
         _kill(place)
         for path in (self.root, self.state):
             mounts.unmount_recursive(path)

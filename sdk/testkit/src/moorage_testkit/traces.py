@@ -60,11 +60,15 @@ class Trace:
 
 @dataclass(frozen=True)
 class Place:
-    """A daemon's directories, and the namespaces that containers have cgroups and runtime states under."""
+    """A daemon's directories, and the namespaces that containers have cgroups and runtime states under.
+
+    ``others`` are cgroups and states known to be of others, as ``hosted`` found them before the daemon first started.
+    """
 
     root: Path
     state: Path
     namespaces: frozenset[str]
+    others: frozenset[str] = frozenset()
 
     @property
     def content(self) -> Path:
@@ -79,7 +83,7 @@ def look(place: Place, daemon: int) -> Trace:
         mounts=tuple(_mounts(place)),
         processes=tuple(process for process in processes if process.mentions and process.pid != daemon),
         zombies=tuple(_zombies(processes, daemon)),
-        cgroups=_cgroups(place.namespaces, {process.pid for process in processes if process.mentions}),
+        cgroups=_cgroups(place, {process.pid for process in processes if process.mentions}),
         runtimes=_runtimes(place),
         bundles=bundles,
         loose=tuple(_loose(place, bundles)),
@@ -159,16 +163,23 @@ def _zombies(processes: list[Process], daemon: int) -> Iterator[Process]:
     return (process for process in processes if process.state == "Z" and process.parent in ours)
 
 
-def _cgroups(namespaces: Collection[str], ours: Collection[int]) -> dict[str, tuple[str, str]]:
+def hosted(namespaces: Collection[str]) -> Iterator[Path]:
+    """What the host has of containers in these namespaces, whose ever they are: runc's states, and cgroups."""
+    for folder in shared(namespaces):
+        yield from (child for child in _children(folder) if child.is_dir())
+
+
+def _hosted(place: Place) -> Iterator[Path]:
+    return (folder for folder in hosted(place.namespaces) if str(folder) not in place.others)
+
+
+def _cgroups(place: Place, ours: Collection[int]) -> dict[str, tuple[str, str]]:
     """The hierarchies are everybody's, so cgroups that hold only processes of others are passed over."""
-    found = {}
-    for entry in mountinfo.read():
-        if entry.type in ("cgroup", "cgroup2"):
-            for namespace in namespaces:
-                for folder in _children(Path(entry.mount_point, namespace)):
-                    if folder.is_dir() and (_members(folder) & set(ours) or not _members(folder)):
-                        found[str(folder)] = (namespace, folder.name)
-    return found
+    return {
+        str(folder): (folder.parent.name, folder.name)
+        for folder in _hosted(place)
+        if not folder.is_relative_to(RUNC_ROOT) and (_members(folder) & set(ours) or not _members(folder))
+    }
 
 
 def shared(namespaces: Collection[str]) -> Iterator[Path]:
@@ -189,12 +200,11 @@ def _members(cgroup: Path) -> set[int]:
 
 def _runtimes(place: Place) -> dict[str, tuple[str, str]]:
     """runc's states. The directory is everybody's, so states of other daemons' bundles are passed over."""
-    found = {}
-    for namespace in place.namespaces:
-        for folder in _children(RUNC_ROOT / namespace):
-            if _bundle_of(folder, place.state).is_relative_to(place.state):
-                found[str(folder)] = (namespace, folder.name)
-    return found
+    return {
+        str(folder): (folder.parent.name, folder.name)
+        for folder in _hosted(place)
+        if folder.is_relative_to(RUNC_ROOT) and _bundle_of(folder, place.state).is_relative_to(place.state)
+    }
 
 
 def _bundle_of(folder: Path, unknown: Path) -> Path:

@@ -36,7 +36,8 @@ _SHIM = re.compile(r"-namespace (?P<namespace>\S+) .*-id (?P<id>\S+)")
 class World:
     """A running daemon. ``namespaces`` are those it once had, besides those it knows now.
 
-    ``pid`` is asked for when 0, which daemons before containerd 1.6.21 cannot answer.
+    ``pid`` is asked for when 0, which daemons before containerd 1.6.21 cannot answer. ``others`` are cgroups and
+    states of containers that were there before it first started, which an earlier user of the host may have left.
     """
 
     address: str
@@ -44,6 +45,7 @@ class World:
     state: Path
     namespaces: frozenset[str] = frozenset()
     pid: int = 0
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, order=True)
@@ -86,7 +88,7 @@ def verify_world(world: World, *, settle: float = SETTLE) -> Report:
 
 async def _verify(world: World, settle: float) -> Report:
     deadline = time.monotonic() + settle
-    place = Place(world.root, world.state, world.namespaces | await claims_.namespaces(world.address))
+    place = Place(world.root, world.state, world.namespaces | await claims_.namespaces(world.address), world.others)
     await claims_.collect(world.address)
     # The views that reveal committed layers leave directories for a while, so only those that were there before count.
     before = traces.look(place, world.pid).layers
