@@ -1,7 +1,11 @@
 """A site directory of its own for each test, with distributions as an installer would leave them."""
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -67,6 +71,32 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     yield made
     for module in made.modules:
         sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that every user can reach and write in, which ``tmp_path`` is not."""
+    path = Path(tempfile.mkdtemp())
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def nobody() -> Callable[[], AbstractContextManager[None]]:
+    """Be uid 65534 for a while, whom the host refuses what it refuses root never."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to be somebody else")
+
+    @contextmanager
+    def being() -> Iterator[None]:
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+
+    return being
 
 
 @pytest.fixture

@@ -36,6 +36,13 @@ def make(ctx, config):
 plugin = Plugin(ALPHA, "{0}", make)
 """
 
+SIZED = """
+@dataclass(frozen=True)
+class Config:
+    size: int = 0
+plugin = Plugin(ALPHA, "one", lambda ctx, config: 1, Config)
+"""
+
 WAITING = """
 import pathlib, time
 def make(ctx, config):
@@ -180,6 +187,24 @@ def test_a_faulty_configuration_starts_nothing(site: Any, demo: Start, tmp_path:
     assert f"{config}:2:1: oom_score: expected integer, got string" in output
     assert "config check" in output and "one made" not in output
     assert not (tmp_path / "root").exists()
+
+
+def test_a_fault_in_a_plugins_table_leaves_no_directories(site: Any, demo: Start, tmp_path: Path) -> None:
+    """It is found when the plugin is loaded, after the directories are made."""
+    site.plugin("one", SIZED)
+    config = tmp_path / "config.toml"
+    config.write_text(f'version = 4\n[plugins."{A}.one"]\nsize = "x"\n')
+    code, output = demo("--config", str(config)).end()
+    assert code == 1
+    assert f'{config}:3:1: plugins."{A}.one".size: expected integer, got string' in output
+    assert not (tmp_path / "root").exists() and not (tmp_path / "state").exists()
+
+
+def test_a_server_that_may_not_listen_says_where(site: Any, demo: Start) -> None:
+    site.plugin("b", SERVER.replace('print("server started", flush=True)', 'open("/")'), slot="server")
+    code, output = demo().end()
+    assert code == 1
+    assert 'cannot listen at "demo": Is a directory (let uid' in output and "Traceback" not in output
 
 
 def test_an_unknown_log_level_starts_nothing(demo: Start) -> None:

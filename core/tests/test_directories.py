@@ -1,13 +1,16 @@
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from moorage_core import directories
 from moorage_sdk import errors
+
+Nobody = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
@@ -63,6 +66,33 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, make: object) -> None:
 def test_a_name_too_long_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(errors.FailedPrecondition, match="File name too long"):
         directories.exact(tmp_path / ("x" * 300), 0o700)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o555, 0o700])
+def test_a_directory_of_somebody_else_is_refused_with_a_next_step(public: Path, nobody: Nobody, mode: int) -> None:
+    """Only the lock in it was refused, or nothing before its first use."""
+    path = public / "root"
+    path.mkdir()
+    path.chmod(mode)
+    with nobody(), pytest.raises(errors.PermissionDenied, match=r'root": not writable by uid 65534 \(give it to'):
+        directories.exact(path, 0o700)
+    with nobody(), pytest.raises(errors.PermissionDenied, match=rf'below": Permission denied .*write in "{path}"'):
+        directories.exact(path / "below", 0o700)
+    assert list(path.iterdir()) == []
+
+
+def test_a_plugins_directory_that_cannot_be_closed_is_named(public: Path, nobody: Nobody) -> None:
+    """It came out as a bare PermissionError."""
+    path = public / "plugin"
+    path.mkdir()
+    path.chmod(0o755)
+    with nobody(), pytest.raises(errors.PermissionDenied, match=f'"{path}": open to others: Operation not permitted'):
+        directories.private(path)
+
+
+def test_missing_are_the_outermost_first(tmp_path: Path) -> None:
+    assert directories.missing(tmp_path / "a" / "b") == [tmp_path / "a", tmp_path / "a" / "b"]
+    assert directories.missing(tmp_path) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")

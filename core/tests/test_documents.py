@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from moorage_core.documents import Document, Fault, Origin
 from moorage_core.positions import Position
 
 Write = Callable[..., str]
+Nobody = Callable[[], AbstractContextManager[None]]
 
 
 def faults(path: str) -> list[str]:
@@ -128,3 +130,30 @@ def test_places_read_like_a_compilers() -> None:
     assert str(Fault(Origin("/c.toml", Position(3, 7)), "x: y")) == "/c.toml:3:7: x: y"
     assert str(Fault(Origin("flag --root"), "x")) == "flag --root: x"
     assert str(Fault(None, "x")) == "x"
+
+
+def test_imports_that_may_not_be_read_are_faults(public: Path, nobody: Nobody) -> None:
+    """Those in a closed directory were a traceback, and by a pattern silently none."""
+    closed = public / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "x.toml").touch()
+    (public / "secret.toml").touch(mode=0o600)
+    main = public / "main.toml"
+    main.write_text('imports = ["secret.toml", "closed/x.toml", "closed/*.toml"]')
+    main.chmod(0o644)
+    refusal = "Permission denied (uid 65534 must be able to read it)"
+    with nobody():
+        found = faults(str(main))
+    assert found == [
+        f'{main}:1:44: import "{closed}/*.toml": directory "{closed}": {refusal}',
+        f'{main}:1:12: configuration "{public}/secret.toml": {refusal}',
+        f'{main}:1:27: configuration "{closed}/x.toml": {refusal}',
+    ]
+    assert faults(str(main)) == []
+
+
+def test_what_may_not_be_looked_for_counts_as_there(public: Path, nobody: Nobody) -> None:
+    (public / "closed").mkdir(mode=0o700)
+    with nobody():
+        assert documents.there(str(public / "closed" / "x"))
+    assert not documents.there(str(public / "closed" / "x"))

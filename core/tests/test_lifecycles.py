@@ -48,6 +48,7 @@ def test_states_and_reasons_of_each_kind(kernel: Make, plugin: New) -> None:
         plugin("a/ok"),
         plugin("a/skip", raising(Skip("no overlay"))),
         plugin("a/error", raising(errors.Unavailable("disk full"))),
+        plugin("a/refused", raising(PermissionError(13, "Permission denied", "/root/x"))),
         plugin("a/bug", raising(ZeroDivisionError("by zero"))),
         plugin("a/exit", raising(SystemExit(3))),
     )
@@ -56,6 +57,7 @@ def test_states_and_reasons_of_each_kind(kernel: Make, plugin: New) -> None:
         "a.v1.ok": ("ok", ""),
         "a.v1.skip": ("skip", "no overlay"),
         "a.v1.error": ("failed", "disk full"),
+        "a.v1.refused": ("failed", '"/root/x": Permission denied'),
         "a.v1.bug": ("failed", "ZeroDivisionError: by zero"),
         "a.v1.exit": ("failed", "SystemExit: 3"),
     }

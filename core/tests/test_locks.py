@@ -1,3 +1,4 @@
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -18,6 +19,29 @@ def test_the_second_is_refused_with_the_first_ones_pid(tmp_path: Path) -> None:
     lock.release()
     lock.release()
     Lock(tmp_path, "root").release()
+
+
+def test_a_file_that_is_taken_away_meanwhile_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opened it before would hold a file without a name, and the next daemon another one."""
+    first, flock = Lock(tmp_path, "root"), fcntl.flock
+
+    def removing(fd: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        first.remove()
+        first.release()
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", removing)
+    second = Lock(tmp_path, "root")
+    with pytest.raises(errors.FailedPrecondition, match="in use"):
+        Lock(tmp_path, "root")
+    second.release()
+
+
+def test_a_file_of_somebody_else_is_told_with_a_next_step(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(errors.FailedPrecondition, match=r'cannot lock: Is a directory \(its ".lock" must be a file of'):
+        Lock(tmp_path, "root")
 
 
 def test_a_longer_pid_of_before_leaves_nothing(tmp_path: Path) -> None:

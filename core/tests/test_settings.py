@@ -1,4 +1,6 @@
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from moorage_core.settings import ConfigurationError, Request, Settings, is_empt
 from moorage_sdk.durations import Duration
 
 Write = Callable[..., str]
+Nobody = Callable[[], AbstractContextManager[None]]
 
 MODULE = """
 TABLES = ("wire",)
@@ -203,3 +206,14 @@ def test_any_bytes_are_taken_or_refused_but_never_crash(site: Any, tmp_path: Pat
     path.write_bytes(data)
     for fault in load(site, str(path)).faults:
         assert str(fault).startswith(str(path))
+
+
+def test_the_programs_own_file_may_be_closed_but_not_overlooked(public: Path, nobody: Nobody, site: Any) -> None:
+    """In a directory that may not be entered it was a traceback."""
+    (public / "closed").mkdir(mode=0o700)
+    program = replace(programs.MOORAGED, config=str(public / "closed" / "config.toml"))
+    installed = site.installed()
+    with nobody():
+        (fault,) = settings.load(Request(), program, installed, []).faults
+    assert str(fault).startswith(f'configuration "{program.config}": Permission denied')
+    assert settings.load(Request(), program, installed, []).faults == ()

@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moorage_core import VERSION, directories, discovery, logs, notifications, processes, selections
+from moorage_core import VERSION, discovery, logs, notifications, processes, selections
 from moorage_core import settings as settings_
 from moorage_core.discovery import Candidate, Installed
 from moorage_core.documents import Fault
 from moorage_core.hooks import Hooks
 from moorage_core.lifecycles import Kernel, Stopped
-from moorage_core.locks import Lock
+from moorage_core.premises import Premises
 from moorage_core.programs import Program
 from moorage_core.records import OK, Record
 from moorage_core.settings import ConfigurationError, Request, Settings
@@ -94,8 +95,14 @@ def run(request: Request, program: Program) -> int:
     settings = outlined.settings
     logs.configure(settings.top.debug.level, settings.top.debug.format)
     log.info("starting %s", program.name, extra={"version": VERSION})
-    locks = [] if settings.faults else _take(settings)  # before the plugins, whose import takes most of the time
-    planned = plan(outlined, installed)
+    if settings.faults:
+        plan(outlined, installed)  # which raises them, together with those of the plugins
+    premises = Premises(settings)  # before the plugins, whose import takes most of the time
+    try:
+        planned = plan(outlined, installed)
+    except BaseException:
+        premises.withdraw()
+        raise
     for warning in planned.warnings:
         log.warning("%s", warning)
     for path in processes.exposed(sys.path):
@@ -113,18 +120,8 @@ def run(request: Request, program: Program) -> int:
     finally:
         if serving.deadline:  # only now: the loop waits for its threads when it closes
             serving.deadline.cancel()
-        for lock in locks:
-            lock.release()
+        premises.release()
     return 0
-
-
-def _take(settings: Settings) -> list[Lock]:
-    """The daemon's directories, ours alone from now on."""
-    locks = []
-    for what, path, mode in (("root", settings.root, 0o700), ("state", settings.state, 0o711)):
-        directories.exact(path, mode)
-        locks.append(Lock(path, what))
-    return locks
 
 
 class _Serving:
@@ -192,6 +189,11 @@ async def _listen(uri: str, server: Server) -> None:
         await server.start()
     except errors.Error:
         raise
+    except OSError as error:
+        raise errors.FailedPrecondition(
+            f'server "{uri}": cannot listen at "{server.address}": {error.strerror or error}',
+            hint=f"let uid {os.geteuid()} write there, or give it another address",
+        ) from error
     except Exception as error:  # foreign code
         raise errors.FailedPrecondition(f'server "{uri}": cannot start: {type(error).__name__}: {error}') from error
 

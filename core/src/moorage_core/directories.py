@@ -26,15 +26,34 @@ def exact(path: Path, mode: int) -> Path:
             ) from None
     except OSError as error:  # a read-only file system
         raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise errors.PermissionDenied(
+            f'directory "{path}": not writable by uid {os.geteuid()}',
+            hint="give it to that user, or name another one; lsattr -d tells whether it is immutable",
+        )
     return path
 
 
 def private(path: Path) -> Path:
-    """A plugin's own directory: 0700, but one that its plugin opened for passage (0711) stays so."""
+    """A plugin's own directory: 0700, but one that its plugin opened for passage (0711) stays so.
+
+    Raises as ``exact``, but whether a plugin can write there, it finds out itself.
+    """
     _make(path, 0o700)
     if stat.S_IMODE(path.stat().st_mode) & 0o066:
-        path.chmod(0o700)
+        try:
+            path.chmod(0o700)
+        except PermissionError as error:
+            raise errors.PermissionDenied(
+                f'directory "{path}": open to others: {os.strerror(error.errno or 0)}',
+                hint=f"give it to uid {os.geteuid()}, or close it",
+            ) from error
     return path
+
+
+def missing(path: Path) -> list[Path]:
+    """Those of the path and its parents that ``exact`` would have to make, the outermost first."""
+    return [each for each in (*reversed(path.parents), path) if not os.path.lexists(each)]
 
 
 def _make(path: Path, mode: int) -> None:
@@ -50,7 +69,10 @@ def _one(path: Path, mode: int) -> None:
         if not path.is_dir():
             raise errors.FailedPrecondition(f'directory "{path}": a file is in its place') from None
     except PermissionError as error:
-        raise errors.PermissionDenied(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
+        raise errors.PermissionDenied(
+            f'directory "{path}": {os.strerror(error.errno or 0)}',
+            hint=f'let uid {os.geteuid()} write in "{path.parent}", or name another one',
+        ) from error
     except OSError as error:
         if error.errno != errno.EROFS or not path.is_dir():  # which is said before that the directory exists
             raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error

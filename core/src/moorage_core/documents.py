@@ -6,6 +6,7 @@ Every file is read before any complaint, so that all faults come at once.
 from __future__ import annotations
 
 import glob
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -98,7 +99,7 @@ def _read(path: str, importer: Origin | None, faults: list[Fault]) -> Document |
         table = tomllib.loads(text)
         found: dict[Key, Origin] = {key: Origin(path, place) for key, place in positions.scan(text).items()}
     except OSError as error:
-        faults.append(Fault(importer, f'configuration "{path}": {error.strerror or error}'))
+        faults.append(Fault(importer, f'configuration "{path}": {_refusal(error)}'))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
@@ -145,12 +146,41 @@ def _imports(document: Document, faults: list[Fault]) -> list[tuple[str, Origin 
             continue
         path = str(Path(document.path).parent / entry)
         if "*" in path or "?" in path or "[" in path:
+            faults += _unlisted(path, place)
             found += [(match, place) for match in sorted(glob.glob(path))]  # noqa: PTH207 - as a whole path, absolute or not
-        elif Path(path).exists():
+        elif there(path):
             found.append((path, place))
         else:
             faults.append(Fault(place, f'import "{path}": no such file'))
     return found
+
+
+def _unlisted(pattern: str, place: Origin | None) -> list[Fault]:
+    """The fault of a directory that may not be listed, for which glob finds as much as in an empty one."""
+    plain = next(each for each in Path(pattern).parents if not glob.has_magic(str(each)))
+    try:
+        os.scandir(plain).close()
+    except PermissionError as error:
+        return [Fault(place, f'import "{pattern}": directory "{plain}": {_refusal(error)}')]
+    except OSError:  # a pattern may match nothing
+        return []
+    return []
+
+
+def there(path: str) -> bool:
+    """Whether there is something to read, or it cannot be told, which reading it will say."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _refusal(error: OSError) -> str:
+    hint = f" (uid {os.geteuid()} must be able to read it)" if isinstance(error, PermissionError) else ""
+    return f"{error.strerror or error}{hint}"
 
 
 def migrate(document: Document, migrations: Sequence[tuple[str, Migrate]]) -> list[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -115,6 +116,8 @@ class Kernel:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f'"{os.fsdecode(error.filename)}": {error.strerror}'
     return str(error) if isinstance(error, errors.Error) else f"{type(error).__name__}: {error}"
 
 

@@ -146,7 +146,7 @@ def load(request: Request, program: Program, installed: Installed, plugins: Iter
 
 
 def _read(request: Request, program: Program) -> tuple[list[Document], list[Fault]]:
-    if request.config is None and not Path(program.config).exists():
+    if request.config is None and not documents.there(program.config):
         return [], []
     return documents.load(request.config if request.config is not None else program.config)
 

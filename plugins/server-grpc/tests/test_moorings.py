@@ -1,8 +1,10 @@
 """The socket's way from a private directory to its name."""
 
 import os
+import shutil
 import socket
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -117,3 +119,21 @@ def test_missing_directories_are_made_passable(tmp_path: Path) -> None:
 def test_publishing_unstaged_is_our_fault(tmp_path: Path) -> None:
     with pytest.raises(errors.Internal):
         mooring(tmp_path / "s").publish()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_a_directory_that_refuses_is_told_with_a_next_step() -> None:
+    """What came out had the name of the private directory, and no path where the directory was closed."""
+    base = Path(tempfile.mkdtemp())
+    try:
+        for mode in (0o755, 0o711):
+            base.chmod(mode)
+            os.setresuid(65534, 65534, 0)
+            try:
+                with pytest.raises(errors.FailedPrecondition, match=rf'"{base}/s": Permission denied.*\(let uid 65534'):
+                    mooring(base / "s").stage()
+            finally:
+                os.setresuid(0, 0, 0)
+        assert list(base.iterdir()) == []
+    finally:
+        shutil.rmtree(base)

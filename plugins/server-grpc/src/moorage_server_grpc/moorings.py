@@ -29,17 +29,27 @@ class Mooring:
         self._identity: tuple[int, int] | None = None
 
     def stage(self) -> Path:
-        """Where to bind. Raises errors.FailedPrecondition when somebody listens at the path or it is no socket."""
-        _parent(self.path.parent)
+        """Where to bind.
+
+        Raises errors.FailedPrecondition when somebody listens at the path, when it is no socket, and for what the host
+        refuses.
+        """
         try:
-            if self.path.is_socket() and not sockets.alive(self.path):
-                self.path.unlink(missing_ok=True)
-            elif os.path.lexists(self.path):
-                raise errors.FailedPrecondition(f'socket "{self.path}": address in use: failed precondition')
+            _parent(self.path.parent)
+            self._clear()
+            self._stage = Path(tempfile.mkdtemp(prefix=".", dir=self.path.parent))
         except OSError as error:
-            raise errors.FailedPrecondition(f'socket "{self.path}": {error.strerror}: failed precondition') from error
-        self._stage = Path(tempfile.mkdtemp(prefix=".", dir=self.path.parent))
+            raise errors.FailedPrecondition(
+                f'socket "{self.path}": {error.strerror}: failed precondition',
+                hint=f"let uid {os.geteuid()} write in its directory, or choose another address",
+            ) from error
         return self._stage / "s"
+
+    def _clear(self) -> None:
+        if self.path.is_socket() and not sockets.alive(self.path):
+            self.path.unlink(missing_ok=True)
+        elif os.path.lexists(self.path):
+            raise errors.FailedPrecondition(f'socket "{self.path}": address in use: failed precondition')
 
     def publish(self) -> None:
         """Give the bound socket its owner and mode, then its name."""
