@@ -44,3 +44,17 @@ def test_many_duplicates_take_no_time() -> None:
     with pytest.raises(errors.InvalidArgument):
         load(b"{" + b",".join(b'"%d":0' % (n % 200_000) for n in range(200_001)) + b"}", "it")
     assert time.monotonic() - began < 10
+
+
+def test_a_string_without_an_end_takes_no_time() -> None:
+    """It did take hours, with the interpreter lock held: each quote in it was tried as a beginning of its own."""
+    began = time.monotonic()
+    with pytest.raises(errors.InvalidArgument, match="it: "):
+        load(b'{"' + b'\\"' * 50_000, "it")
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("data", [b'{"a":"[[', b'{"a":"\\', b'{"a":"[\\"'])
+def test_a_string_without_an_end_is_refused(data: bytes) -> None:
+    with pytest.raises(errors.InvalidArgument, match="not acceptable JSON"):
+        load(data, "it")

@@ -14,7 +14,8 @@ from typing import Any
 from moorage_sdk import errors
 
 MAX_DEPTH = 64
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# Possessive, and a string may lack its end: with anything to go back to, a hostile document would take hours.
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def load(data: bytes, subject: str) -> dict[str, Any]:
