@@ -164,6 +164,7 @@ def damaged_blob() -> bytes:
         (tar({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}), errors.InvalidArgument),
         (tar(layout({}))[:-9000], errors.DataLoss),
         (gzip.compress(tar(docker(["x"])))[:-20], errors.DataLoss),
+        (gzip.compress(tar(docker(["x"])))[:10] + b"\x07" * 200, errors.DataLoss),
         (damaged_blob(), errors.DataLoss),
     ],
 )

@@ -84,7 +84,7 @@ def test_sec_67_a_huge_extended_header_is_refused_unread() -> None:
     assert stream.tell() == 512
 
 
-@pytest.mark.parametrize("body", [b"no digits path=x\n", b"99999 path=x\n", b"0 path=x\n"])
+@pytest.mark.parametrize("body", [b"no digits path=x\n", b"99999 path=x\n", b"0 path=x\n", b"9" * 500 + b" x"])
 def test_malformed_extended_headers(body: bytes) -> None:
     data = header(b"x", b"%o" % len(body)) + body.ljust(512, b"\0") + header(b"0", b"0") + b"\0" * 1024
     with pytest.raises(errors.InvalidArgument):
@@ -98,3 +98,25 @@ def test_sizes_beyond_eight_gigabytes_are_base_256() -> None:
     block[148:156] = b"%06o\0 " % sum(block)
     entry = next(tars.entries(io.BytesIO(bytes(block) + b"x" * 512)))
     assert entry.size == 9 << 30
+
+
+@pytest.mark.parametrize("kind", [b"0", b"x", b"L"])
+@pytest.mark.parametrize("size", [b"-00000000005", b"+00000000005", b"0_0000000005", b"0o0000000005"])
+def test_a_size_that_is_not_octal_digits_is_refused(kind: bytes, size: bytes) -> None:
+    """Python's int takes a sign; a negative size was read for ever."""
+    data = header(kind, size) + b"x" * 512 + b"\0" * 1024
+    with pytest.raises(errors.InvalidArgument, match="damaged"):
+        list(tars.entries(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("size", ["٣", "-1", "9" * 5000])
+def test_a_size_in_an_extended_header_is_digits(size: str) -> None:
+    record = f"size={size}\n".encode()
+    length = len(record) + 1
+    while len(str(length)) + 1 + len(record) != length:
+        length += 1
+    body = b"%d %s" % (length, record)
+    blocks = body.ljust(-(-len(body) // 512) * 512, b"\0")
+    data = header(b"x", b"%o" % len(body)) + blocks + header(b"0", b"0") + b"\0" * 1024
+    with pytest.raises(errors.InvalidArgument, match="malformed size"):
+        list(tars.entries(io.BytesIO(data)))

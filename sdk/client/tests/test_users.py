@@ -115,3 +115,23 @@ def test_sec_36_links_stay_inside(root: Path, tmp_path: Path) -> None:
     (root / "etc/passwd").symlink_to("../../../../../../etc/passwd")
     with pytest.raises(errors.InvalidArgument):  # a loop: inside the root it points to itself
         users.resolve("root", root)
+
+
+def test_a_number_of_thousands_of_digits_is_skipped(root: Path) -> None:
+    """Python refuses to convert it, with an error that is none of ours."""
+    (root / "etc/passwd").write_text(f"long:x:{'1' * 5000}:0::/:\nlast:x:9:9::/:\n")
+    assert users.resolve("last", root).uid == 9
+
+
+def test_lines_end_at_line_feeds_alone(root: Path) -> None:
+    """As Go reads them; Python would also end a line at a separator in somebody's full name."""
+    (root / "etc/passwd").write_text("guest:x:405:100:A\u2028evil:x:0:0::/:\x0c\n", "utf-8")
+    with pytest.raises(errors.NotFound):
+        users.resolve("evil", root)
+
+
+def test_a_folder_in_the_place_of_the_database(root: Path) -> None:
+    (root / "etc/passwd").unlink()
+    (root / "etc/passwd").mkdir()
+    with pytest.raises(errors.InvalidArgument, match="not a regular file"):
+        users.resolve("guest", root)

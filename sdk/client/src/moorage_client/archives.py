@@ -13,6 +13,7 @@ import json
 import os
 import posixpath
 import re
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
@@ -84,7 +85,7 @@ async def _ingest(client: Client, stream: BinaryIO) -> _Archive:
     try:
         for entry in tars.entries(stream):
             await _ingest_entry(client, archive, entry)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise errors.DataLoss(f"archive: {error}: data loss") from None
     return archive
 
@@ -104,7 +105,9 @@ async def _ingest_entry(client: Client, archive: _Archive, entry: tars.Entry) ->
 
 def _small(entry: tars.Entry) -> bytes:
     if entry.size > documents.ARCHIVE_LIMIT:
-        raise errors.InvalidArgument(f'archive: "{entry.name}": larger than {documents.ARCHIVE_LIMIT} bytes')
+        raise errors.InvalidArgument(
+            f'archive: "{entry.name}": larger than {documents.ARCHIVE_LIMIT} bytes: invalid argument'
+        )
     return b"".join(entry.pieces())
 
 
@@ -134,7 +137,9 @@ async def _store_blob(client: Client, path: str, entry: tars.Entry) -> Descripto
 async def _from_layout(client: Client, archive: _Archive) -> list[tuple[str, Descriptor]]:
     layout = archive.layout or {}
     if layout.get("imageLayoutVersion") != "1.0.0":
-        raise errors.InvalidArgument(f"archive: OCI layout {layout.get('imageLayoutVersion')}: unsupported")
+        raise errors.InvalidArgument(
+            f'archive: OCI layout "{layout.get("imageLayoutVersion")}": unsupported: invalid argument'
+        )
     index = replace(archive.find("index.json"), media_type=OCI_INDEX)
     document = documents.parse(await client.contents.read_whole(index, documents.ARCHIVE_LIMIT), "archive: index")
     entries = manifests.index_entries(document, "archive: index")
@@ -192,7 +197,9 @@ def _names(found: list[tuple[str, Descriptor]], wanted: str) -> list[tuple[str, 
         raise errors.InvalidArgument("archive: holds no image: invalid argument")
     if wanted:
         if len(targets) > 1:
-            raise errors.InvalidArgument(f"archive: holds {len(targets)} images, so one name will not do")
+            raise errors.InvalidArgument(
+                f"archive: holds {len(targets)} images, so one name will not do: invalid argument"
+            )
         return [(references.normalize(wanted), targets[0])]
     named = [(name, target) for name, target in found if name]
     if not named:

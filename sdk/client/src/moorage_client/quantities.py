@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from moorage_sdk import errors
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
+_MOST_CPUS = 1 << 20
+"""More is no number of processors, and may have more digits than there is memory for."""
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
@@ -25,7 +27,7 @@ def cpu_quota(text: str, period: int) -> int:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal("NaN")
-    quota = int(number * period) if number.is_finite() else 0
+    quota = int(number * period) if number.is_finite() and number < _MOST_CPUS else 0
     if quota < 1000:
         raise errors.InvalidArgument(f'cpus "{text}": must be a number of at least 0.01: invalid argument')
     return quota

@@ -6,6 +6,7 @@ extracted here. Formats: POSIX ustar and pax, and GNU long names (tar(5)).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -19,6 +20,10 @@ MAX_EXTENSION = 1 << 20
 PIECE = 1 << 20
 
 REGULAR, LINK, SYMLINK, DIRECTORY = "0", "1", "2", "5"
+
+_OCTAL = re.compile(rb"[0-7]*")
+_LENGTH = re.compile(rb"[0-9]{1,10}")
+_SIZE = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass
@@ -101,7 +106,7 @@ def _records(data: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     while data:
         length, _, rest = data.partition(b" ")
-        if not length.isdigit() or not 0 < int(length) <= len(data):
+        if not _LENGTH.fullmatch(length) or not 0 < int(length) <= len(data):
             raise errors.InvalidArgument("archive: malformed extended header: invalid argument")
         key, _, value = rest[: int(length) - len(length) - 1].rstrip(b"\n").partition(b"=")
         found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
@@ -123,16 +128,15 @@ def _number(field: bytes) -> int:
     if field[0] & 0x80:
         return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
     digits = field.strip(b" \0")
-    try:
-        return int(digits or b"0", 8)
-    except ValueError:
-        raise errors.InvalidArgument("archive: not a tar archive, or a damaged one: invalid argument") from None
+    if not _OCTAL.fullmatch(digits):  # int alone would take signs and underscores
+        raise errors.InvalidArgument("archive: not a tar archive, or a damaged one: invalid argument")
+    return int(digits or b"0", 8)
 
 
 def _size(text: str | None, otherwise: int) -> int:
     if text is None:
         return otherwise
-    if not text.isdecimal():
+    if not _SIZE.fullmatch(text):
         raise errors.InvalidArgument("archive: malformed size in an extended header: invalid argument")
     return int(text)
 

@@ -24,6 +24,8 @@ FILE_LIMIT = 10 << 20
 """Bytes of ``/etc/passwd`` or ``/etc/group``; more is an error, for cutting it off would drop entries."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]+")
+_DIGITS = 20
+"""Longer numbers are not converted: Python refuses to with some thousands of digits."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _lines(root: int, path: str, least: int) -> Iterator[list[str]]:
         return
     except OSError as error:
         raise errors.InvalidArgument(f'file "/{path}" of the image: {error.strerror}: invalid argument') from None
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
         fields = line.strip().split(":")
         if len(fields) >= least:
             yield fields
@@ -130,13 +132,13 @@ def _lines(root: int, path: str, least: int) -> Iterator[list[str]]:
 
 def _is_id(text: str) -> bool:
     """An entry with another number is skipped: to take it for 0, as others do, would make it root."""
-    return text.isascii() and text.isdigit() and int(text) <= MAX_ID
+    return len(text) <= _DIGITS and text.isascii() and text.isdigit() and int(text) <= MAX_ID
 
 
 def _number(text: str, user: str, what: str) -> int | None:
     """The id, None for a name. Raises errors.InvalidArgument for a number out of range."""
     if not _NUMBER.fullmatch(text):
         return None
-    if len(text) > 20 or not 0 <= int(text) <= MAX_ID:
+    if len(text) > _DIGITS or not 0 <= int(text) <= MAX_ID:
         raise errors.InvalidArgument(f'user "{user}": {what} out of range: invalid argument')
     return int(text)
