@@ -67,6 +67,10 @@ def test_read_limited_takes_only_small_regular_files(root: Path) -> None:
             paths.read_limited(dir_fd, "fifo", 10)
         with pytest.raises(errors.ResourceExhausted, match="etc/big"):
             paths.read_limited(dir_fd, "etc/big", 10)
+        open_before = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(errors.InvalidArgument, match="etc"):
+            paths.read_limited(dir_fd, "etc", 10)
+        assert len(list(Path("/proc/self/fd").iterdir())) == open_before
     finally:
         os.close(dir_fd)
 

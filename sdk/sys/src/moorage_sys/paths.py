@@ -70,9 +70,10 @@ def read_limited(root_fd: int, path: libc.Path, limit: int) -> bytes:
     errors.ResourceExhausted past the limit: to cut silently would drop entries of a user database.
     """
     fd = open_in_root(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)  # asked before open, which would not close the descriptor of a directory that it refuses
+        raise errors.InvalidArgument(f'file "{os.fsdecode(path)}": not a regular file: invalid argument')
     with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise errors.InvalidArgument(f'file "{os.fsdecode(path)}": not a regular file: invalid argument')
         data = file.read(limit + 1)
     if len(data) > limit:
         raise errors.ResourceExhausted(f'file "{os.fsdecode(path)}": larger than {limit} bytes: resource exhausted')
