@@ -46,8 +46,27 @@ def test_read_only_bind_mount_rejects_writes_and_leaves_the_source_alone(tmp_pat
 def test_propagation_is_a_call_of_its_own(tmp_path: Path, target: Path) -> None:
     mount_calls.perform(bind(tmp_path / "source", "rbind", "rprivate"), str(target))
     assert mountinfo.holding(str(target)).optional == ()
+
+
+def test_a_mount_that_cannot_be_finished_is_taken_off_again(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bind mounts take several calls, and whoever called knows of none."""
     with pytest.raises(errors.InvalidArgument, match="propagation"):
         mount_calls.perform(bind(tmp_path / "source", "bind", "shared", "slave"), str(target))
+    assert mountinfo.beneath(str(target)) == []
+    mount_calls.perform(bind(tmp_path / "first"), str(target))
+    whole = mount_calls.call
+
+    def refusing(source: str, target: str, fstype: str, flags: int, data: str) -> None:
+        if flags & mount_calls.MS_REMOUNT:
+            raise PermissionError(1, "refused", target)
+        whole(source, target, fstype, flags, data)
+
+    monkeypatch.setattr(mount_calls, "call", refusing)
+    with pytest.raises(PermissionError):
+        mount_calls.perform(bind(tmp_path / "source", "bind", "ro"), str(target))
+    assert [entry.root for entry in mountinfo.beneath(str(target))] == [mountinfo.holding(str(target)).root]
 
 
 def test_error_names_source_and_target(tmp_path: Path, target: Path) -> None:

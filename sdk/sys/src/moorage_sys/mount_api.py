@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
 from moorage_sys import libc
 
@@ -32,6 +33,7 @@ _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 _FSOPEN_CLOEXEC = 1
 _FSMOUNT_CLOEXEC = 1
+_MOST_LINES = 16
 
 
 def clone_tree(path: libc.Path, *, dir_fd: int = AT_FDCWD, recursive: bool = False) -> int:
@@ -92,10 +94,7 @@ def _configure(context: int, command: int, key: str | None, value: str | None) -
 def _log(context: int) -> str:
     """The error lines (``e ...``) that the file system wrote to the context; reading takes them off one by one."""
     lines: list[str] = []
-    try:
-        while len(lines) < 16:
+    with suppress(OSError):  # ENODATA: no message is left; and nothing may hide the failure that is being explained
+        while len(lines) < _MOST_LINES:
             lines.append(os.read(context, 8192).decode("utf-8", "replace").strip())
-    except OSError:
-        # ENODATA: no message is left.
-        return "; ".join(line.removeprefix("e ") for line in lines if line.startswith("e "))
-    return ""
+    return "; ".join(line.removeprefix("e ") for line in lines if line.startswith("e "))

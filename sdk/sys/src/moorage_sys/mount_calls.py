@@ -16,7 +16,10 @@ from moorage_sdk.mounts import Mount
 from moorage_sys import libc, loops, mount_api, mount_options, userns_maps
 from moorage_sys.mount_options import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, PROPAGATION, Parsed
 
+_MNT_DETACH = 2
 _DATA_LIMIT = os.sysconf("SC_PAGE_SIZE") - 512
+_SAME_ATTRIBUTES = MS_RDONLY | mount_options.MS_NOSUID | mount_options.MS_NODEV | mount_options.MS_NOEXEC
+"""Flags of mount(2) that are attributes of fsmount(2) by the same numbers."""
 _HELPERS = {"fuse.": "mount.fuse", "fuse3.": "mount.fuse3"}
 _HELPER_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
@@ -36,12 +39,27 @@ def perform(what: Mount, target: str) -> None:
         userns = _mapping(parsed, stack)
         if not parsed.flags & MS_REMOUNT or parsed.data:
             _mount_new(what, parsed, target, userns, stack)
-        _change_propagation(parsed, target)
-        if parsed.flags & (MS_BIND | MS_RDONLY) == MS_BIND | MS_RDONLY:
-            # The kernel ignores all flags but MS_REC when it makes a bind mount; only a remount applies them.
-            call("", target, "", parsed.flags & ~PROPAGATION | MS_REMOUNT | _locked_flags(target), "")
-        if userns is not None and what.type != "overlay":
-            _map_in_place(target, userns)
+        try:
+            _finish(what, parsed, target, userns)
+        except BaseException:
+            if not parsed.flags & MS_REMOUNT:
+                _take_off(target)
+            raise
+
+
+def _finish(what: Mount, parsed: Parsed, target: str, userns: int | None) -> None:
+    """What the kernel does not do in the first call."""
+    _change_propagation(parsed, target)
+    if parsed.flags & (MS_BIND | MS_RDONLY) == MS_BIND | MS_RDONLY:
+        # The kernel ignores all flags but MS_REC when it makes a bind mount; only a remount applies them.
+        call("", target, "", parsed.flags & ~PROPAGATION | MS_REMOUNT | _locked_flags(target), "")
+    if userns is not None and what.type != "overlay":
+        _map_in_place(target, userns)
+
+
+def _take_off(target: str) -> None:
+    """By its real name: a descriptor in /proc leads beneath the mount. A failure must not hide the one before."""
+    libc.lib.umount2(libc.text(os.path.realpath(target)), _MNT_DETACH)
 
 
 def _mount_new(what: Mount, parsed: Parsed, target: str, userns: int | None, stack: ExitStack) -> None:
@@ -92,7 +110,7 @@ def _locked_flags(target: str) -> int:
 def _mount_long_overlay(data: Sequence[str], flags: int, target: str, stack: ExitStack) -> None:
     lower = mount_options.value(data, "lowerdir").split(":")
     others = [option for option in data if not option.startswith("lowerdir=")]
-    attributes = flags & (mount_options.MS_RDONLY | mount_options.MS_NOSUID | mount_options.MS_NODEV | 8)
+    attributes = flags & _SAME_ATTRIBUTES
     parameters: list[tuple[str, str | None]] = [("lowerdir+", directory) for directory in lower]
     for option in others:
         name, equals, value = option.partition("=")
