@@ -51,7 +51,13 @@ def test_user_namespace_wants_userxattr(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_maps_ids_compares_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for release, wanted in (("5.4.0-1", False), ("5.19.0", True), ("6.1.0-13-amd64", True), ("5.9.1", False)):
+    for release, wanted in (
+        ("5.4.0-1", False),
+        ("5.19.0", True),
+        ("6.1.0-13-amd64", True),
+        ("5.9.1", False),
+        ("6.11-amd64", True),
+    ):
         fields = ("Linux", "host", release, "", "x86_64")
         monkeypatch.setattr(os, "uname", lambda fields=fields: os.uname_result(fields))
         assert features.maps_ids() is wanted

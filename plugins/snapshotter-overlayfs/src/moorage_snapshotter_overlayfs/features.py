@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
-from moorage_sys import mountinfo, mounts, userns_maps
+from moorage_sys import kernels, mountinfo, mounts, userns_maps
 
 _INDEX = Path("/sys/module/overlay/parameters/index")
 _MAPS_IDS_SINCE = (5, 19)
@@ -50,5 +49,4 @@ def options(root: Path, configured: Sequence[str]) -> tuple[str, ...]:
 
 def maps_ids() -> bool:
     """Whether overlay takes id-mapped lower directories."""
-    major, minor = (int(part) for part in os.uname().release.split(".", 2)[:2])
-    return (major, minor) >= _MAPS_IDS_SINCE
+    return kernels.version() >= _MAPS_IDS_SINCE

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from functools import cache
 
-from moorage_sys import libc
+from moorage_sys import kernels, libc
 
 PIDFD_GET_INFO = 0xC040FF0B
 """``_IOWR(0xFF, 11, struct pidfd_info)`` for the first, 64 byte version of the structure (``linux/pidfd.h``)."""
@@ -86,8 +86,7 @@ def exit_info(fd: int) -> Exit | None:
 @cache
 def has_exit_info() -> bool:
     """Whether this kernel tells exits through a pidfd: asked of a descriptor of ourselves."""
-    major, minor = (int(part) for part in os.uname().release.split(".", 2)[:2])
-    if (major, minor) < (6, 15):
+    if kernels.version() < (6, 15):
         return False
     fd = os.pidfd_open(os.getpid())
     try:
