@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from moorage_sdk.mounts import Mount
+from moorage_sys import mounts
 from moorage_testkit import daemons, images, registries
 from moorage_testkit.daemons import Daemon
 from moorage_testkit.images import Layout
@@ -21,6 +24,7 @@ from moorage_testkit.registries import Registry
 
 NAMESPACE = "faults"
 BUSYBOX = "docker.io/library/busybox:test"
+SIZE = 64 << 20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,6 +59,22 @@ def namespace() -> str:
 def base() -> Iterator[Path]:
     with daemons.directory() as base:
         yield base
+
+
+@pytest.fixture
+def small(base: Path) -> Iterator[Path]:
+    """A root directory that is an ext4 of 64 MiB."""
+    disk, root = base / "disk", base / "root"
+    root.mkdir()
+    with open(disk, "wb") as file:
+        file.truncate(SIZE)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+    try:
+        mounts.mount(Mount("ext4", str(disk), ("loop",)), root)
+    except OSError as error:
+        pytest.skip(f"no loop device: {error}")
+    yield root
+    mounts.unmount_recursive(root)
 
 
 @pytest.fixture
@@ -96,3 +116,11 @@ def busybox(daemon: Daemon, archive: Path) -> str:
     """The name of a busybox image that the daemon has, unpacked."""
     daemon.ctr("-n", NAMESPACE, "images", "import", str(archive))
     return BUSYBOX
+
+
+@pytest.fixture
+def heavy(tmp_path: Path) -> Path:
+    """An image whose layers do not fit into what the tests leave free."""
+    layout = Layout(tmp_path / "heavy")
+    layout.tag("docker.io/library/heavy:test", images.layered(layout, payload=4 << 20))
+    return images.archive(layout, tmp_path / "heavy.tar")

@@ -8,7 +8,6 @@ import random
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,32 +15,13 @@ import pytest
 
 from moorage_sdk.mounts import Mount
 from moorage_sys import mounts
-from moorage_testkit import images
 from moorage_testkit.daemons import Daemon, moorage
-from moorage_testkit.images import Layout
 from moorage_testkit.registries import Registry
 from moorage_testkit.worlds import verify_world
 
-SIZE = 64 << 20
 BUSYBOX = "docker.io/library/busybox:test"
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
-
-
-@pytest.fixture
-def small(base: Path) -> Iterator[Path]:
-    """A root directory that is an ext4 of 64 MiB."""
-    disk, root = base / "disk", base / "root"
-    root.mkdir()
-    with open(disk, "wb") as file:
-        file.truncate(SIZE)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
-    try:
-        mounts.mount(Mount("ext4", str(disk), ("loop",)), root)
-    except OSError as error:
-        pytest.skip(f"no loop device: {error}")
-    yield root
-    mounts.unmount_recursive(root)
 
 
 def fill(folder: Path, keep: int = 0) -> Path:
@@ -52,14 +32,6 @@ def fill(folder: Path, keep: int = 0) -> Path:
             while os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize > keep:
                 file.write(bytes(step))
     return filler
-
-
-@pytest.fixture
-def heavy(tmp_path: Path) -> Path:
-    """An image whose layers do not fit into what the tests leave free."""
-    layout = Layout(tmp_path / "heavy")
-    layout.tag("docker.io/library/heavy:test", images.layered(layout, payload=4 << 20))
-    return images.archive(layout, tmp_path / "heavy.tar")
 
 
 @pytest.mark.parametrize("keep", [0, 8 << 20, 24 << 20], ids=["nothing", "a little", "too little"])

@@ -95,7 +95,7 @@ def test_a_record_that_cannot_be_written_leaves_nothing(
         here = house()
         async with here.shim as shim:
             monkeypatch.setattr(records, "save", refuse)
-            with pytest.raises(OSError, match="no space"):
+            with pytest.raises(errors.ResourceExhausted, match='task "web" in namespace "ns": no space'):
                 await here.creator.create("ns", creation())
             assert list(here.bundles.all()) == []
             assert shim.calls["Create"] == 0

@@ -18,6 +18,7 @@ from moorage_api.messages import runc_options
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle, Creation
+from moorage_sys import faults
 from moorage_tasks_shim import records
 from moorage_tasks_shim.bundles import write
 from moorage_tasks_shim.carriers import Carrier
@@ -82,12 +83,14 @@ class Creator:
     def _lay_out(self, namespace: str, creation: Creation, record: Record) -> Bundle:
         """The bundle with the record in it, so that whatever runs later can be found by the next daemon."""
         bundles = self._registry.bundles
-        bundle = bundles.create(namespace, creation.id, self._adjusted(namespace, creation))
-        try:
-            records.save(bundle, record)
-        except BaseException:
-            bundles.delete(bundle)
-            raise
+        spec = self._adjusted(namespace, creation)
+        with faults.translated(f'task "{creation.id}" in namespace "{namespace}"'):
+            bundle = bundles.create(namespace, creation.id, spec)
+            try:
+                records.save(bundle, record)
+            except BaseException:
+                bundles.delete(bundle)
+                raise
         return bundle
 
     def _adjusted(self, namespace: str, creation: Creation) -> bytes:

@@ -18,18 +18,27 @@ _CLASSES: dict[int, type[errors.Error]] = {
     errno.EFBIG: errors.ResourceExhausted,
     errno.EMLINK: errors.ResourceExhausted,
     errno.EROFS: errors.FailedPrecondition,
+    errno.EACCES: errors.FailedPrecondition,  # PermissionDenied would say that the caller may not
+    errno.EPERM: errors.FailedPrecondition,
     errno.EIO: errors.DataLoss,
     errno.EUCLEAN: errors.DataLoss,
     errno.ENAMETOOLONG: errors.InvalidArgument,
     errno.EOPNOTSUPP: errors.FailedPrecondition,
 }
-_HINTS = {errno.ENOSPC: "free some space", errno.EROFS: "the file system is mounted read-only"}
+_REFUSED = "the host refuses it to the daemon; look at owner, mode and lsattr"
+_HINTS = {
+    errno.ENOSPC: "free some space",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EACCES: _REFUSED,
+    errno.EPERM: _REFUSED,
+}
 
 
 def translate(error: OSError, subject: str) -> errors.Error:
     """The error that says what ``error`` means for ``subject``; what has no better class is ``errors.Internal``."""
     code = error.errno or 0
-    where = f' "{os.fsdecode(error.filename)}"' if isinstance(error.filename, (str, bytes)) else ""
+    names = [name for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    where = " ->".join(f' "{os.fsdecode(name)}"' for name in names)
     text = (error.strerror or str(error)).lower()
     return _CLASSES.get(code, errors.Internal)(
         f"{subject}:{where} {text}".replace(":  ", ": "), hint=_HINTS.get(code, "")
