@@ -35,8 +35,9 @@ def test_events_are_appended_to_the_file(tmp_path: Path) -> None:
     assert topics(path) == ["/n/0", "/n/1"]
 
 
-def test_the_file_is_not_open_to_others_nor_to_children(tmp_path: Path) -> None:
-    old = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o077])  # the second is the daemon's
+def test_the_file_is_not_open_to_others_nor_to_children(tmp_path: Path, umask: int) -> None:
+    old = os.umask(umask)
     try:
         sink = FileSink(tmp_path / "events")
     finally:
@@ -57,6 +58,24 @@ def test_a_file_that_was_moved_or_removed_is_made_anew(tmp_path: Path) -> None:
     sink.close()
     assert topics(tmp_path / "events.1") == ["/n/1"]
     assert topics(path) == ["/n/3"]
+
+
+def test_a_file_that_cannot_be_made_anew_closes_nobody_elses_descriptor(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    sink = FileSink(folder / "events")
+    folder.rename(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError):
+        sink.deliver(envelope(1))
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(3)]  # take the number that may have become free
+    with pytest.raises(FileNotFoundError):
+        sink.deliver(envelope(2))
+    for fd in others:
+        os.close(fd)  # raises for one that was closed behind our back
+    folder.mkdir()
+    sink.deliver(envelope(3))
+    sink.close()
+    assert topics(folder / "events") == ["/n/3"]
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from moorage_sdk.events import Envelope, Sink
 from moorage_sink_log import lines
 
+_MODE = 0o640
 _log = logging.getLogger("moorage.events")
 
 
@@ -37,8 +38,9 @@ class FileSink(Sink):
         line = (lines.encode(envelope) + "\n").encode()
         with self._lock:
             if self._moved():
-                os.close(self._fd)
-                self._fd = self._open()
+                # First the new one: if it cannot be opened, the number of a closed one would soon be somebody else's.
+                old, self._fd = self._fd, self._open()
+                os.close(old)
             self._write(line)
 
     def close(self) -> None:
@@ -49,8 +51,13 @@ class FileSink(Sink):
                 self._fd = -1
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.open(self._path, flags, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+        except FileExistsError:
+            return os.open(self._path, flags)
+        os.fchmod(fd, _MODE)  # the daemon's umask takes the group away
+        return fd
 
     def _moved(self) -> bool:
         with contextlib.suppress(FileNotFoundError):
