@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -78,4 +79,27 @@ def test_a_record_that_does_not_fit_is_taken_back(tmp_path: Path, monkeypatch: p
     journal.close()
     again = Journal(tmp_path / "j")
     assert again.pending == [(1, b"whole"), (2, b"after")]
+    again.close()
+
+
+def test_a_disk_too_full_to_rewrite_the_file_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "j"
+    journal = Journal(path)
+    for _ in range(30):
+        journal.append(bytes(50_000))
+    real, descriptors = os.pwrite, len(list(Path("/proc/self/fd").iterdir()))
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        if len(data) > 1000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(fd, data, at)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    for number in range(1, 29):
+        journal.acknowledge(number)
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    monkeypatch.undo()
+    journal.close()
+    again = Journal(path)
+    assert [number for number, _ in again.pending] == [29, 30]
     again.close()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from moorage_api.messages import events, ttrpc_events
@@ -115,6 +118,33 @@ def test_an_event_that_is_refused_does_not_hold_up_the_rest(tmp_path: Path) -> N
         send(publisher, event(2))
         assert await publisher.flush(20)
         assert daemon.taken == [2]
+        task.cancel()
+        await daemon.server.close()
+
+    asyncio.run(main())
+
+
+def test_a_disk_that_fails_does_not_end_the_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be noted as taken is sent once more by a successor, and the daemon knows its number."""
+
+    async def main() -> None:
+        daemon = Daemon(tmp_path / "d")
+        await daemon.server.serve(daemon.path)
+        journal = Journal(tmp_path / "j")
+        publisher = Publisher(journal, tmp_path / "d")
+        real = journal.acknowledge
+
+        def failing(number: int) -> None:
+            if number == 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(number)
+
+        monkeypatch.setattr(journal, "acknowledge", failing)
+        task = asyncio.create_task(publisher.run())
+        send(publisher, event(1))
+        send(publisher, event(2))
+        assert await publisher.flush(20)
+        assert daemon.taken == [1, 2]
         task.cancel()
         await daemon.server.close()
 

@@ -6,10 +6,14 @@ start over while the file lives, which lets a receiver drop what it got twice.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import struct
 from collections import deque
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _HEAD = struct.Struct(">Q")
 _RECORD = struct.Struct(">QI")
@@ -66,13 +70,17 @@ class Journal:
     def _compact(self, number: int, done: int) -> None:
         """Drop what lies before ``done``. A daemon that is always one event behind would let the file grow for ever."""
         partial = self._path.with_name(f"{self._path.name}.partial")
+        data = _HEAD.pack(number) + os.pread(self._fd, self._end - done, done)
         partial.unlink(missing_ok=True)
         fd = _open(partial)
-        data = _HEAD.pack(number) + os.pread(self._fd, self._end - done, done)
-        if os.pwrite(fd, data, 0) != len(data):
+        try:
+            if os.pwrite(fd, data, 0) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(partial))
+            partial.replace(self._path)
+        except OSError as error:
             os.close(fd)
-            return  # the disk is full; the old file is as good as before
-        partial.replace(self._path)
+            log.warning("journal: not rewritten: %s", error)  # the old file is as good as before
+            return
         os.close(self._fd)
         shift = done - _HEAD.size
         self._fd, self._end = fd, self._end - shift
@@ -82,7 +90,7 @@ class Journal:
         if os.pwrite(self._fd, data, offset) != len(data):
             # A record cut off by a full disk would make what follows unreadable.
             os.ftruncate(self._fd, max(offset, _HEAD.size))
-            raise OSError("journal: disk full")
+            raise OSError(errno.ENOSPC, "journal: disk full", str(self._path))
 
     def _load(self) -> None:
         data = os.pread(self._fd, os.fstat(self._fd).st_size, 0)

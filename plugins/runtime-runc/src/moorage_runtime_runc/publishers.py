@@ -122,7 +122,11 @@ class Publisher:
                 # It will never be taken, and behind it would wait all the others.
                 log.exception("event %d: refused by the daemon, given up", number)
             self._queue.popleft()
-            self._journal.acknowledge(number)
+            try:
+                self._journal.acknowledge(number)
+            except OSError:
+                # A successor would send it again, which the daemon tells by its number; the next one covers it, too.
+                log.exception("event %d: not noted as taken", number)
         self._retarget(False)
 
     async def _connect(self) -> clients.Client:
