@@ -93,6 +93,26 @@ def test_a_delete_that_the_runtime_refuses_can_be_repeated(scenario: Any) -> Non
     scenario(body)
 
 
+def test_of_two_deletes_at_once_one_finds_nothing(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        await node.create(node.bundle())
+        await node.call("Start")
+        await node.exec("e", "true")
+        await node.call("Wait", exec_id="e")
+        twice = (node.call("Delete", exec_id="e"), node.call("Delete", exec_id="e"))
+        outcomes = await asyncio.gather(*twice, return_exceptions=True)
+        assert [type(each) for each in outcomes].count(errors.NotFound) == 1
+        await node.call("Kill", signal=signal.SIGKILL)
+        await node.call("Wait")
+        outcomes = await asyncio.gather(node.call("Delete"), node.call("Delete"), return_exceptions=True)
+        assert [type(each) for each in outcomes].count(errors.NotFound) == 1
+        await node.run(node.bundle("true", name="d"), "d")
+        await node.until_event("TaskDelete", container_id="d")
+        assert node.names().count("TaskDelete") == 2
+
+    scenario(body)
+
+
 def mounted(node: Any) -> tuple[Path, dict[str, Any]]:
     """A bundle whose root file system is mounted from beside it, and that mount."""
     bundle = node.bundle("true")

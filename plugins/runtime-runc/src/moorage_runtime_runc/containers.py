@@ -72,7 +72,7 @@ class Container:
         try:
             return self.execs[exec_id]
         except KeyError:
-            raise errors.NotFound(f"process does not exist {exec_id}: not found") from None
+            raise _no_process(exec_id) from None
 
     def status(self, process: Process) -> Status:
         """A running process of a container that is paused is paused, too."""
@@ -187,8 +187,13 @@ class Container:
         self._refuse("start", running="a running process", paused="a paused process", stopped="a stopped process")
 
     async def delete(self) -> None:
-        """Remove the container from the runtime and its root file system from the bundle. It must not run."""
+        """Remove the container from the runtime and its root file system from the bundle.
+
+        Raises errors.FailedPrecondition while it runs, errors.NotFound once it is deleted.
+        """
         async with self.init.busy:
+            if self.deleting:  # by a call that came a moment before
+                raise errors.NotFound("container not created: not found")
             self._refuse("delete", running="a running process", paused="a paused process")
             await self.init.streams.drain()
             await self._clear()
@@ -222,11 +227,13 @@ class Container:
 
     async def delete_exec(self, process: Process) -> None:
         async with process.busy:
+            if self.execs.get(process.id) is not process:  # as in delete
+                raise _no_process(process.id)
             if process.status is Status.RUNNING:
                 raise errors.FailedPrecondition("cannot delete a running process")
             await process.streams.drain()
             await process.deleted()
-            self.execs.pop(process.id, None)
+            del self.execs[process.id]
             self.save()
 
     async def unmount(self) -> None:
@@ -280,3 +287,7 @@ class Container:
         words = {Status.CREATED: created, Status.RUNNING: running, Status.PAUSED: paused, Status.STOPPED: stopped}
         if word := words.get(self.status(self.init)):
             raise errors.FailedPrecondition(f"cannot {verb} {word}")
+
+
+def _no_process(exec_id: str) -> errors.NotFound:
+    return errors.NotFound(f"process does not exist {exec_id}: not found")
