@@ -19,8 +19,15 @@ def test_arguments() -> None:
     found = monitors.parse(["--state", "/s", "--socket", "/m", "--address", "unix:///run/d.sock", "--leave"])
     assert (found.state, found.socket, found.leave, found.relay) == (Path("/s"), Path("/m"), True, False)
     assert found.events == Path("/run/d.sock.ttrpc")
-    assert monitors.parse(["--state", "/s", "--socket", "/m"]).events is None
-    for bad in (["--state", "/s"], ["--state"], ["--what", "x"], ["--state", "/s", "--socket", "@x", "--linger"]):
+    good = ["--state", "/s", "--socket", "/m"]
+    assert monitors.parse(good).events is None
+    for bad in (
+        ["--state", "/s"],
+        ["--state"],
+        ["--what", "x"],
+        ["--state", "/s", "--socket", "@x", "--linger"],
+        [*good, "--linger", "x"],
+    ):
         with pytest.raises(errors.InvalidArgument):
             monitors.parse(bad)
 
@@ -107,6 +114,22 @@ def test_it_leaves_when_nobody_needs_it(scenario: Any) -> None:
         assert await asyncio.to_thread(node.process.wait, 10) == 0
 
     scenario(body)
+
+
+def test_one_that_does_not_linger_looks_only_now_and_then() -> None:
+    """With nothing to wait for it looked all the time, for as long as there was a container."""
+
+    async def main() -> int:
+        monitor = monitors.Monitor.__new__(monitors.Monitor)
+        monitor._arguments = monitors.Arguments(Path("/s"), Path("/m"), linger=0)
+        monitor._stop = asyncio.Event()
+        looks: list[None] = []
+        monitor._useless = lambda: bool(looks.append(None))  # type: ignore[method-assign]
+        asyncio.get_running_loop().call_later(0.5, monitor._stop.set)
+        await monitor._until_useless()
+        return len(looks)
+
+    assert asyncio.run(main()) < 50
 
 
 def test_oom_score_is_one_above_the_parent(scenario: Any) -> None:

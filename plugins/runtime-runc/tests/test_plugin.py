@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from moorage_runtime_runc.plugin import Config, make, plugin
 from moorage_sdk.slots import Daemon
 
@@ -37,3 +39,10 @@ def test_events_go_where_the_daemon_listens() -> None:
     assert own[own.index("--events") + 1] == "/a.ttrpc" and "--relay" in own and "3.0" in own
     apart = command({"io.containerd.server.v1.ttrpc": {"address": "/b"}})
     assert apart[apart.index("--events") + 1] == "/b"
+
+
+@pytest.mark.parametrize("name", ["linger", "start_timeout"])
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_times_are_numbers_of_seconds(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        Config(**{name: value})  # type: ignore[arg-type]

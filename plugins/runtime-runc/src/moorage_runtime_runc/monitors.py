@@ -38,9 +38,16 @@ from moorage_ttrpc.methods import Call, Method
 log = logging.getLogger("moorage.monitor")
 
 LINGER = 30.0
-_CHECK = 5.0
+"""Seconds that a monitor without containers and without a daemon stays: long enough for a daemon to start again."""
+
+_CHECK, _SHORTEST_CHECK = 5.0, 0.05
+"""Seconds between two looks whether anybody needs the monitor."""
+
 _FLUSH = 1.0
+"""Seconds that the last events get to be taken; they are on disk all the same."""
+
 _SETTLE = 20.0
+"""Seconds that commands of the runtime get which nobody waits for any more."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +90,19 @@ def parse(argv: Sequence[str]) -> Arguments:
         Path(values["--state"]),
         Path(values["--socket"]),
         address,
-        float(values.get("--linger", LINGER)),
+        _seconds(values.get("--linger", str(LINGER))),
         "--leave" in flags,
         "--relay" in flags,
         "--announce" in flags,
         sockets.path_of(events) if events else None,
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise errors.InvalidArgument(f'argument "--linger": "{text}" is no number of seconds') from None
 
 
 class Monitor:
@@ -146,7 +160,7 @@ class Monitor:
     async def _until_useless(self) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), min(_CHECK, self._arguments.linger))
+                await asyncio.wait_for(self._stop.wait(), min(max(self._arguments.linger, _SHORTEST_CHECK), _CHECK))
             if self._useless():
                 return
 

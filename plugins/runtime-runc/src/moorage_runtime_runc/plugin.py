@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from moorage_runtime_runc.supervisors import MonitorRuntime, Place
@@ -12,15 +13,17 @@ from moorage_sdk.slots import InitContext, Plugin
 
 @dataclass(frozen=True)
 class Config:
-    """``relay`` copies all output through the monitor, as a pipe of its own, instead of handing out the FIFOs.
-
-    ``linger`` is how long a monitor without containers outlives the daemon, ``start_timeout`` how long it may take to
-    start; both in seconds.
-    """
-
     relay: bool = False
+    """Copy all output through the monitor, as a pipe of its own, instead of handing out the FIFOs."""
     linger: float = 30.0
+    """Seconds that a monitor without containers outlives the daemon."""
     start_timeout: float = 15.0
+    """Seconds that a monitor may take to start."""
+
+    def __post_init__(self) -> None:
+        for name in ("linger", "start_timeout"):
+            if not 0 <= getattr(self, name) < math.inf:  # which NaN is not, either
+                raise ValueError(f"{name} must be a number of seconds, 0 or more")
 
 
 def make(ctx: InitContext, config: Config) -> Runtime:
