@@ -89,3 +89,16 @@ def test_version_2_counts_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         watcher.close()
 
     asyncio.run(main())
+
+
+def test_what_cannot_be_watched_leaks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "memory.events").mkdir()  # can be opened and not read, as the file of a cgroup that is going
+
+    async def main() -> None:
+        watcher = ooms.Watcher()
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        watcher.add(Container(tmp_path))  # type: ignore[arg-type]  # as above
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        watcher.close()
+
+    asyncio.run(main())

@@ -28,7 +28,7 @@ def test_traits(tmp_path: Path) -> None:
     assert specs.traits(write(tmp_path, {"hooks": {"poststop": [], "prestart": [{"path": "/x"}]}})) == Traits()
 
 
-@pytest.mark.parametrize("text", ["", "[", "[]", "7", '{"linux": 7}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "[", "[]", "7", '{"linux": 7}', '{"linux":{"namespaces":7}}', "[" * 100_000])
 def test_what_cannot_be_read_has_no_traits(tmp_path: Path, text: str) -> None:
     assert specs.traits(write(tmp_path, text)) == Traits()
     specs.check(tmp_path)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from moorage_api.messages import events
 from moorage_runtime_runc.containers import Container
+from moorage_runtime_runc.descriptors import Descriptors
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +112,10 @@ def _announce(container: Container) -> None:
 
 
 def _open_v2(container: Container, path: Path) -> _Watched:
-    fd = os.open(path / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
-    return _Watched(container, fd, kills=_kills(fd))
+    with Descriptors() as ours:
+        fd = ours.add(os.open(path / "memory.events", os.O_RDONLY | os.O_CLOEXEC))
+        kills = _kills(fd)  # raises when the cgroup is going
+        return _Watched(container, ours.take(fd), kills=kills)
 
 
 def _kills(fd: int) -> int:
@@ -121,16 +124,9 @@ def _kills(fd: int) -> int:
 
 
 def _open_v1(container: Container, path: Path) -> _Watched:
-    control = os.open(path / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
-    event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-    try:
-        registration = os.open(path / "cgroup.event_control", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(registration, f"{event} {control}".encode())
-        finally:
-            os.close(registration)
-    except OSError:
-        os.close(event)
-        os.close(control)
-        raise
-    return _Watched(container, event, control)
+    with Descriptors() as ours:
+        control = ours.add(os.open(path / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC))
+        event = ours.add(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+        registration = ours.add(os.open(path / "cgroup.event_control", os.O_WRONLY | os.O_CLOEXEC))
+        os.write(registration, f"{event} {control}".encode())
+        return _Watched(container, ours.take(event), ours.take(control))

@@ -39,7 +39,7 @@ def traits(bundle: Path) -> Traits:
             bool(process.get("apparmorProfile") or process.get("selinuxLabel")),
             bool((spec.get("hooks") or {}).get("poststop")),
         )
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         log.warning("%s/config.json: cannot be read: %s", bundle, error)
         return Traits()
 
