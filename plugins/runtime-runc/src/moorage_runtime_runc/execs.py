@@ -26,9 +26,8 @@ def add(container: Container, exec_id: str, stdio: Stdio, spec: dict[str, Any]) 
     status = container.status(container.init)
     if status in (Status.PAUSED, Status.PAUSING):
         raise errors.FailedPrecondition("cannot exec in a paused state")
-    if (
-        status is Status.STOPPED
-    ):  # only once init's exit is told, until when State says that it runs; Start knows better
+    # Only once init's exit is told, until when State says that it runs; Start knows better.
+    if status is Status.STOPPED:
         raise errors.FailedPrecondition("cannot exec in a stopped state")
     process = Process(exec_id, stdio, {**spec, "terminal": stdio.terminal})
     container.execs[exec_id] = process

@@ -37,7 +37,7 @@ async def open_writer(path: Path, timeout: float = WAIT) -> int:
     pause = _FIRST_PAUSE
     try:
         async with asyncio.timeout(timeout):
-            while (fd := _try_writer(path)) is None:
+            while (fd := try_writer(path)) is None:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
     except TimeoutError as error:
@@ -59,10 +59,6 @@ def open_reader(path: Path, *, blocking: bool = False) -> int:
 
 def try_writer(path: Path) -> int | None:
     """A write end if a reader is there now. Raises as ``is_fifo``."""
-    return _try_writer(path)
-
-
-def _try_writer(path: Path) -> int | None:
     try:
         return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
