@@ -35,6 +35,13 @@ def test_long_names_of_every_kind() -> None:
         assert (entry.name, entry.link) == (name.encode(), target.encode())
 
 
+def test_a_long_name_of_gnu_lies_over_a_record_as_in_go() -> None:
+    """Who scans an image and who unpacks it must not see two names."""
+    tar = Tar().pax({"path": "p", "linkpath": "q"}).gnu_long("g").gnu_long("h", b"K").symlink("x", "y", magic=GNU)
+    entry = only(tar.end())
+    assert (entry.name, entry.link) == (b"g", b"h")
+
+
 def test_records_lie_over_the_header_and_empty_ones_do_not() -> None:
     records = {"uid": "3000000", "gid": "", "mtime": "5.5", "atime": "7", "size": "3", "path": ""}
     entry, data = read(Tar().pax(records).header("f", size=99, gid=4).body(b"abc").end())[0]

@@ -120,11 +120,12 @@ class Archive:
     def _entry(self, header: Header, block: bytes, records: dict[bytes, bytes], name: bytes, link: bytes) -> Entry:
         mtime = header.mtime * 10**9
         entry = Entry(
-            name or header.name, header.type, header.mode, header.uid, header.gid, header.size, mtime, mtime,
-            link or header.link,
+            header.name, header.type, header.mode, header.uid, header.gid, header.size, mtime, mtime, header.link,
         )  # fmt: skip
         if records:
             self._merge(entry, records)
+        # GNU's long names lie over everything else, as in Go.
+        entry.name, entry.link = name or entry.name, link or entry.link
         if entry.type in (headers.CHAR, headers.DEVICE):
             entry.device = (headers.number(header.devices[0]), headers.number(header.devices[1]))
         if entry.type == headers.REGULAR_OLD:
