@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import time
@@ -43,6 +44,20 @@ def test_fed_piece_by_piece(job: Callable[..., Apply], tmp_path: Path) -> None:
     worker.close()
     worker.close()
     assert (tmp_path / "target/d/f").read_bytes() == b"content"
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("name", ["memfd_create", "write"])
+def test_a_worker_that_cannot_be_started_leaves_no_descriptor(
+    job: Callable[..., Apply], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before = descriptors()
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="open files"):
+        patched.setattr(os, name, refused)
+        Worker(job())
     assert descriptors() == before
 
 

@@ -27,25 +27,12 @@ class Worker:
         """Raises OSError."""
         answer, answer_end = os.pipe()
         self._answer = open(answer, "rb")  # noqa: SIM115  # closed by close
-        job_fd = os.memfd_create("job", os.MFD_CLOEXEC)
         try:
-            os.write(job_fd, jobs.dump_job(job))
-            os.lseek(job_fd, 0, os.SEEK_SET)
-            command = [sys.executable, "-I", "-m", "moorage_differ_walking", str(job_fd), str(answer_end)]
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE if stdin is None else stdin,
-                stdout=subprocess.PIPE if isinstance(job, Compare) else subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(job_fd, answer_end),
-                cwd="/",
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
-            )
+            self._process = _start(job, stdin, answer_end)
         except BaseException:
             self._answer.close()
             raise
         finally:
-            os.close(job_fd)
             os.close(answer_end)
         self._stderr = b""
         self._reading = threading.Thread(target=self._collect, name="worker stderr", daemon=True)
@@ -102,6 +89,24 @@ class Worker:
         with self._process.stderr as pipe:
             while piece := os.read(pipe.fileno(), 4096):
                 self._stderr = (self._stderr + piece)[-2 * _STDERR_SHOWN :]
+
+
+def _start(job: Apply | Compare, stdin: int | None, answer_end: int) -> subprocess.Popen[bytes]:
+    job_fd = os.memfd_create("job", os.MFD_CLOEXEC)
+    try:
+        os.write(job_fd, jobs.dump_job(job))
+        os.lseek(job_fd, 0, os.SEEK_SET)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-m", "moorage_differ_walking", str(job_fd), str(answer_end)],
+            stdin=subprocess.PIPE if stdin is None else stdin,
+            stdout=subprocess.PIPE if isinstance(job, Compare) else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(job_fd, answer_end),
+            cwd="/",
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
+        )
+    finally:
+        os.close(job_fd)
 
 
 def _enlarge(fd: int) -> None:
