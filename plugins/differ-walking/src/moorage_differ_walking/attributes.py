@@ -14,7 +14,6 @@ _MAX_ID = (1 << 32) - 2
 _MAX_TIME = (1 << 63) - 1
 _DENIED = (b"trusted.", b"user.overlay.")
 """Attributes that tell overlay what to show, or the kernel whom to trust, are never an archive's to set."""
-_IGNORED = (errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 def times(entry: Entry) -> tuple[int, int]:
@@ -78,7 +77,7 @@ def _set_xattr(place: int | bytes, key: bytes, value: bytes) -> None:
             os.setxattr(place, key, value, follow_symlinks=False)
     except OSError as error:
         # A file system without such attributes still holds the layer; containerd warns and goes on.
-        if error.errno not in _IGNORED:
+        if error.errno != errno.EOPNOTSUPP:
             raise
 
 

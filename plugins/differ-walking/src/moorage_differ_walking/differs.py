@@ -109,11 +109,7 @@ def compression(media_type: str) -> str:
     if base in _DOCKER:
         return "sniff"
     base, _, suffix = media_type.partition("+")
-    if base in _OCI and suffix in (
-        "",
-        "gzip",
-        "zstd",
-    ):
+    if base in _OCI and suffix in ("", "gzip", "zstd"):
         return "sniff" if suffix else ""
     raise errors.Unimplemented(f'layer of media type "{media_type}": not implemented')
 

@@ -233,7 +233,9 @@ class Extraction:
     def _make_node(self, parent: int, name: bytes, entry: Entry, data: Data) -> None:
         major, minor = entry.device
         if not (0 <= major <= _MAX_DEVICE and 0 <= minor <= _MAX_DEVICE):
-            raise errors.InvalidArgument(f"layer entry {name[:200]!r}: device {major}:{minor}: out of range")
+            raise errors.InvalidArgument(
+                f"layer entry {name[:200]!r}: device {major}:{minor}: out of range: invalid argument"
+            )
         if entry.type != headers.FIFO and not self._devices:
             return
         kind = {headers.CHAR: stat.S_IFCHR, headers.DEVICE: stat.S_IFBLK, headers.FIFO: stat.S_IFIFO}[entry.type]
