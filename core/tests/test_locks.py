@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import stat
@@ -42,6 +43,17 @@ def test_a_file_of_somebody_else_is_told_with_a_next_step(tmp_path: Path) -> Non
     (tmp_path / ".lock").mkdir()
     with pytest.raises(errors.FailedPrecondition, match=r'cannot lock: Is a directory \(its ".lock" must be a file of'):
         Lock(tmp_path, "root")
+
+
+def test_a_full_disk_does_not_keep_it_from_being_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, data: bytes, at: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lock = Lock(tmp_path, "root")
+    with pytest.raises(errors.FailedPrecondition, match="in use by the daemon with pid unknown"):
+        Lock(tmp_path, "root")
+    lock.release()
 
 
 def test_a_longer_pid_of_before_leaves_nothing(tmp_path: Path) -> None:

@@ -29,8 +29,10 @@ class Lock:
             self.release()
             self._fd = self._open()
             self._hold()
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        text = f"{os.getpid()}\n".encode()
+        with suppress(OSError):  # on a full disk the second hears of no pid, and the lock holds all the same
+            os.pwrite(self._fd, text, 0)
+            os.ftruncate(self._fd, len(text))
 
     def remove(self) -> None:
         """Unlink the file; the lock is held until ``release`` all the same."""

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -41,3 +42,22 @@ def test_the_descriptor_does_not_reach_children(tmp_path: Path) -> None:
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
     finally:
         os.close(fd)
+
+
+def test_a_full_disk_does_not_keep_it_from_being_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Space is freed by deleting, and for that the store must be open."""
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    fd = locks.acquire(tmp_path / "lock")
+    with pytest.raises(errors.FailedPrecondition, match="in use by process unknown"):
+        locks.acquire(tmp_path / "lock")
+    os.close(fd)
+
+
+def test_a_longer_number_of_before_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("99999999999999\n")
+    os.close(locks.acquire(tmp_path / "lock"))
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"

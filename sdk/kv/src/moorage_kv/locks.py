@@ -5,6 +5,7 @@ It is a file of its own: closing any descriptor of LMDB's lock file would drop t
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -27,6 +28,13 @@ def acquire(path: Path) -> int:
         raise errors.FailedPrecondition(
             f'store "{path.parent}": in use by process {holder}', hint="stop the other daemon or use another root"
         ) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    _sign(fd)
     return fd
+
+
+def _sign(fd: int) -> None:
+    """Leave our pid for whoever comes second; on a full disk there is none, and the lock holds all the same."""
+    text = f"{os.getpid()}\n".encode()
+    with contextlib.suppress(OSError):
+        os.pwrite(fd, text, 0)
+        os.ftruncate(fd, len(text))
