@@ -32,6 +32,21 @@ def test_a_store_closed_in_order_is_not_walked_again(tmp_path: Path, monkeypatch
     assert not validation.unseal(tmp_path)
 
 
+def test_that_the_note_is_gone_survives_a_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the note back, and the times of the file as they were, a file that changed since would not be walked."""
+    fill(tmp_path)
+    synced: list[list[str]] = []
+    real = os.fsync
+
+    def recorded(fd: int) -> None:
+        synced.append(os.listdir(fd))  # noqa: PTH208  # by descriptor
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    assert validation.unseal(tmp_path)
+    assert synced and validation.CLEAN not in synced[-1] and validation.DATA in synced[-1]
+
+
 def test_a_changed_or_copied_file_is_walked(tmp_path: Path) -> None:
     fill(tmp_path)
     data = tmp_path / validation.DATA

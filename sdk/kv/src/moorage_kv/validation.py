@@ -48,7 +48,20 @@ def unseal(directory: Path) -> bool:
     except OSError:
         return False
     finally:
-        mark.unlink(missing_ok=True)
+        _take_away(mark)
+
+
+def _take_away(mark: Path) -> None:
+    """For good: LMDB syncs data alone, so after a power loss the file could look as it did when the note was made."""
+    try:
+        mark.unlink()
+    except FileNotFoundError:
+        return
+    folder = os.open(mark.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _likeness(directory: Path) -> bytes:
