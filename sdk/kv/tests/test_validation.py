@@ -39,7 +39,7 @@ def test_that_the_note_is_gone_survives_a_power_loss(tmp_path: Path, monkeypatch
     real = os.fsync
 
     def recorded(fd: int) -> None:
-        synced.append(os.listdir(fd))  # noqa: PTH208  # by descriptor
+        synced.append(os.listdir(fd))
         real(fd)
 
     monkeypatch.setattr(os, "fsync", recorded)
