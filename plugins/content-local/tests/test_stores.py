@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -38,6 +39,29 @@ def test_leftovers_of_a_crash_are_removed_at_start_and_ingests_are_not(tmp_path:
     again = LocalStore(tmp_path)
     assert [(status.ref, status.offset) for status in again.statuses()] == [("keep", 4)]
     assert len(list((tmp_path / "ingest").iterdir())) == 1
+
+
+@pytest.mark.parametrize("ref", ["", "another"])
+def test_an_ingest_without_its_own_reference_is_nobodys(tmp_path: Path, ref: str) -> None:
+    """A power loss may leave the small files empty; by a reference that is not its own nobody could abort it."""
+    LocalStore(tmp_path).writer("mine").close()
+    next((tmp_path / "ingest").glob("*/ref")).write_text(ref)
+    assert LocalStore(tmp_path).statuses() == []
+    assert list((tmp_path / "ingest").iterdir()) == []
+
+
+def test_no_descriptor_left_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(tmp_path)
+    with store.writer("ref") as writer:
+        writer.write(b"x")
+        digest = writer.commit()
+
+    def refused(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(errors.ResourceExhausted, match="too many open files"):
+        store.reader(digest)
 
 
 def test_strange_files_among_the_blobs_are_nobodys(tmp_path: Path) -> None:

@@ -26,18 +26,16 @@ class LocalReader(Reader):
     def read_at(self, offset: int, size: int) -> bytes:
         if not 0 <= offset <= self._size:
             raise errors.OutOfRange(f'content "{self._digest}": offset {offset} of {self._size}: out of range')
+        wanted = min(size, self._size - offset)  # pread allocates what it is asked for
         with faults.translated(f'content "{self._digest}"'):
-            data = os.pread(self._fd, size, offset)
-        wanted = min(size, self._size - offset)
-        while len(data) < wanted:
+            data = os.pread(self._fd, wanted, offset)
             # The kernel reads at most 2 GiB at once; and a blob cut off behind our back must not look complete.
-            with faults.translated(f'content "{self._digest}"'):
+            while len(data) < wanted:
                 more = os.pread(self._fd, wanted - len(data), offset + len(data))
-            if not more:
-                raise errors.DataLoss(
-                    f'content "{self._digest}": ends at {offset + len(data)} of {self._size}: data loss'
-                )
-            data += more
+                if not more:
+                    at = offset + len(data)
+                    raise errors.DataLoss(f'content "{self._digest}": ends at {at} of {self._size}: data loss')
+                data += more
         return data
 
     def fileno(self) -> int:

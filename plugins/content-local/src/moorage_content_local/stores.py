@@ -73,6 +73,8 @@ class LocalStore(ContentStore):
             return LocalReader(self._path(digest), digest)
         except FileNotFoundError:
             raise _not_found(digest) from None
+        except OSError as error:
+            raise faults.translate(error, f'content "{digest}"') from error
 
     def writer(self, ref: str, *, size: int = 0, expected: str = "") -> Writer:
         if not ref:
