@@ -49,6 +49,22 @@ def test_failed_sync_drops_the_ingest_instead_of_trusting_a_second_one(
     store.writer("ref").close()
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_tells_only_when_synced_that_it_is_full_is_not_damaged(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    writer = store.writer("ref")
+    writer.write(b"data")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(errors.ResourceExhausted, match="dropped"):
+        writer.commit()
+    monkeypatch.undo()
+    assert store.statuses() == []
+
+
 def test_blob_is_read_only_and_dated_by_its_commit(store: LocalStore, tmp_path: Path) -> None:
     writer = store.writer("ref")
     writer.write(b"data")

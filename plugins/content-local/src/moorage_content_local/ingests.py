@@ -62,13 +62,19 @@ def name(ref: str) -> str:
 
 
 def read(folder: Path) -> Status | None:
-    """The status of the ingest in a folder, or None when it holds no whole one (it may just have been committed)."""
+    """The status of the ingest in a folder, or None when it holds no whole one.
+
+    It may just have been committed, or a power loss took what the small files say: a reference that is not the one
+    that the folder is named by is such a case.
+    """
     try:
         data = (folder / "data").stat()
         ref = (folder / "ref").read_bytes().decode("utf-8", "surrogateescape")
         started = timestamps.from_text((folder / "startedat").read_text("ascii"))
         updated = timestamps.from_text((folder / "updatedat").read_text("ascii"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    if name(ref) != folder.name:
         return None
     # The file is written at the end only; the data tell of writes in between.
     return Status(ref, data.st_size, _total(folder), "", started, max(updated, data.st_mtime_ns))

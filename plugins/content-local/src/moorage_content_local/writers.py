@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -114,8 +115,13 @@ class LocalWriter(Writer):
             os.fsync(self._fd)
         except OSError as error:
             self._ingest.remove()
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # file systems that allocate late tell it here
+                raise errors.ResourceExhausted(
+                    f'ingest "{self._ingest.ref}": {error.strerror}: dropped: resource exhausted',
+                    hint="free some space",
+                ) from error
             raise errors.DataLoss(
-                f'ingest "{self._ingest.ref}": {error.strerror}: dropped',
+                f'ingest "{self._ingest.ref}": {error.strerror}: dropped: data loss',
                 hint="see the kernel log for the disk's error",
             ) from error
 
