@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -72,5 +73,27 @@ def test_descriptors_are_returned_after_an_error(source: Path) -> None:
     (target / "sub").mkdir()
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileExistsError):
+        copies.copy_tree(source, target)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("failing", range(6))
+def test_descriptors_are_returned_when_none_is_left(
+    source: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Each opening of a directory in turn is refused: three pairs, of the root and two levels below it."""
+    target = source.with_name("target")
+    target.mkdir()
+    before, real, opened = len(list(Path("/proc/self/fd").iterdir())), os.open, 0
+
+    def refusing(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        nonlocal opened
+        opened += bool(flags & os.O_DIRECTORY)
+        if opened == failing + 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="open files"):
+        patched.setattr(os, "open", refusing)
         copies.copy_tree(source, target)
     assert len(list(Path("/proc/self/fd").iterdir())) == before

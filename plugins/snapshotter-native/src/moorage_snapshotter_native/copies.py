@@ -24,10 +24,11 @@ class _Level:
 
 def copy_tree(source: os.PathLike[str], target: os.PathLike[str]) -> None:
     """Make the existing directory ``target`` what ``source`` is. Nobody may change either meanwhile. Raises OSError."""
-    levels = [_level(os.open(source, _DIRECTORY), os.open(target, _DIRECTORY), b"")]
-    root = os.dup(levels[0].target)
+    levels: list[_Level] = []
+    root = os.open(target, _DIRECTORY)
     links: dict[tuple[int, int], bytes] = {}
     try:
+        levels.append(_level(os.open(source, _DIRECTORY), root, os.curdir, b""))
         while levels:
             level = levels[-1]
             if not level.pending:
@@ -46,9 +47,15 @@ def copy_tree(source: os.PathLike[str], target: os.PathLike[str]) -> None:
         os.close(root)
 
 
-def _level(source: int, target: int, path: bytes) -> _Level:
-    with os.scandir(source) as entries:
-        return _Level(source, target, path, list(entries))
+def _level(source: int, parent: int, name: str, path: bytes) -> _Level:
+    """The level of ``source``, which it owns from now on, and of the directory ``name`` in ``parent``."""
+    try:
+        with os.scandir(source) as found:
+            entries = list(found)
+        return _Level(source, os.open(name, _DIRECTORY, dir_fd=parent), path, entries)
+    except BaseException:
+        os.close(source)
+        raise
 
 
 def _close(level: _Level) -> None:
@@ -59,7 +66,7 @@ def _close(level: _Level) -> None:
 def _enter(level: _Level, name: str) -> _Level:
     os.mkdir(name, 0o700, dir_fd=level.target)
     source = os.open(name, _DIRECTORY, dir_fd=level.source)
-    return _level(source, os.open(name, _DIRECTORY, dir_fd=level.target), _join(level.path, name))
+    return _level(source, level.target, name, _join(level.path, name))
 
 
 def _join(path: bytes, name: str) -> bytes:
