@@ -109,6 +109,7 @@ def test_a_table_is_laid_over_the_default_at_every_depth() -> None:
         ({"count": 2**63}, "count: integer does not fit in 64 bits"),
         ({"threshold": "1"}, "threshold: expected float, got string"),
         ({"threshold": True}, "threshold: expected float, got boolean"),
+        ({"threshold": 10**400}, "threshold: number does not fit in 64 bits"),
         ({"delay": 100}, "delay: expected duration (a string), got integer"),
         ({"delay": "soon"}, 'delay: duration "soon": must be numbers with units, such as "100ms" or "1h30m"'),
         ({"policy": "both"}, 'policy: expected one of "shared", "isolated", got "both"'),

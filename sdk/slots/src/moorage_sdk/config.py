@@ -203,8 +203,7 @@ class _Decoder:
             text = self.expect(str, "string", value, path)
             return None if text is None else Path(text)
         if kind is float:
-            number = self.expect(int if isinstance(value, int) else float, "float", value, path)
-            return None if number is None else float(number)
+            return self.number(value, path)
         if kind is int:
             number = self.expect(int, "integer", value, path)
             if number is not None and not -_INT_LIMIT <= number < _INT_LIMIT:
@@ -213,6 +212,13 @@ class _Decoder:
         if kind in (bool, str):
             return self.expect(kind, type_name(kind()), value, path)
         raise TypeError(f"{dotted(path)}: {kind} is no type of a configuration class")
+
+    def number(self, value: object, path: Key) -> Any:
+        number = self.expect(int if isinstance(value, int) else float, "float", value, path)
+        try:
+            return None if number is None else float(number)
+        except OverflowError:
+            return self.fault(path, "number does not fit in 64 bits")
 
     def duration(self, value: object, path: Key) -> Any:
         text = self.expect(str, "duration (a string)", value, path)
