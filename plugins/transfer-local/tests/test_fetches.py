@@ -91,6 +91,24 @@ def test_an_ingest_of_another_size_is_thrown_away(fetcher: Fetcher) -> None:
     assert fetcher.content.statuses() == []
 
 
+def test_an_ingest_of_another_size_that_somebody_takes_meanwhile_is_waited_for(
+    fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our learning of its size and our throwing it away another client may have begun to write."""
+    real, taken = fetcher.content.abort, []
+
+    def abort(ref: str) -> None:
+        if not taken:
+            taken.append(ref)
+            raise errors.Unavailable(f'ref "{ref}" locked')
+        real(ref)
+
+    fetcher.content.writer(REF, size=7).close()
+    monkeypatch.setattr(fetcher.content, "abort", abort)
+    fetcher.blob(LAYER)
+    assert taken == [REF] and fetcher.content.statuses() == []
+
+
 def test_an_ingest_that_another_client_writes_is_waited_for(fetcher: Fetcher) -> None:
     other = fetcher.content.writer(REF, size=LAYER.size)
     threading.Timer(0.2, other.close).start()

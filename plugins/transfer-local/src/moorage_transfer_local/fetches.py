@@ -128,7 +128,7 @@ class Fetcher:
                 self.stop.wait(LOCK_WAIT * (0.5 + self.policy.jitter()))
             except errors.FailedPrecondition:
                 # Begun by someone who was told another size; only one of the two can be right, and ours has a manifest.
-                with contextlib.suppress(errors.NotFound):
+                with contextlib.suppress(errors.NotFound, errors.Unavailable):
                     self.content.abort(reference)
 
     def _attempts(self, descriptor: Descriptor, writer: Writer, feed: Feed, turn: int) -> None:
