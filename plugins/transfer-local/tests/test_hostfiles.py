@@ -66,6 +66,7 @@ def test_the_path_ends_in_v2(tmp_path: Path, server: str, host: str, path: str) 
         ('server = "ftp://x"', r'line 1: server: "ftp://x" is not a URL'),
         ('server = "https://u:p@x"', r"line 1: server"),
         ('server = "https://x:99999"', r"line 1: server"),
+        ('server = "https://[::1"', r'line 1: server: "https://\[::1" is not a URL'),
         ('\n[host."https://m.io"]\nca = "none.pem"', r'line 3: host."https://m.io".ca: ".*none.pem": no such file'),
         ('\n[host."https://m.io"]\ncapabilities = ["fly"]', r'line 3: .*: unknown capability "fly"'),
         ('[host."https://m.io"]\nskip_verify = "yes"', r"line 2: .*: expected true or false"),

@@ -10,6 +10,7 @@ from moorage_transfer_local.urls import is_web, origin, redacted
 def test_urls_for_people_have_no_secrets() -> None:
     assert redacted("https://u:p@a.io/b?sig=secret") == "https://a.io/b?…"
     assert redacted("https://a.io/b") == "https://a.io/b"
+    assert redacted("http://u:p@[x") == "…"
 
 
 def test_origins_compare() -> None:

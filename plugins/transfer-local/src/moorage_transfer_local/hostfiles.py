@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from moorage_sdk import errors
 from moorage_sdk.durations import Duration
+from moorage_transfer_local.urls import is_web
 
 _log = logging.getLogger(__name__)
 
@@ -121,12 +122,9 @@ class _Table:
             raise self.fault("server", "expected a string")
         if not server:
             return "https", "", "/v2"
-        parts = urlsplit(server if "://" in server else f"https://{server}")
-        try:
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            valid = False
-        if not valid or parts.username is not None or parts.query or parts.fragment:
+        url = server if "://" in server else f"https://{server}"
+        parts = urlsplit(url) if is_web(url) else None
+        if parts is None or parts.username is not None or parts.query or parts.fragment:
             raise self.fault("server", f'"{server}" is not a URL of the form http[s]://host[:port][/path]')
         path = parts.path.rstrip("/")
         if not self._boolean("override_path") and not path.endswith("/v2"):

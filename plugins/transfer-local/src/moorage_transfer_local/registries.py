@@ -99,7 +99,7 @@ class Repository:
                 return Descriptor(_media_type(response), digests.validate(digest), response.length)
         with self._checked(server, "GET", path, {"Accept": ACCEPT}) as response:
             body = response.body(MAX_MANIFEST)
-            # Some registries send no digest: the bytes are the only truth then, and a digest in the header must agree.
+            # Some registries send no digest: the bytes are the only truth then. They are fetched again under it.
             digest = self.reference.digest or digests.of(body)
             return Descriptor(_media_type(response), digest, len(body))
 

@@ -7,6 +7,7 @@ what was received, and a decoded layer has another digest. ``servers`` does the 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 """Bytes asked for at once; what has arrived by then is handed on."""
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 MIN_PROGRESS = 1024
 """Bytes that a body must deliver within ``Timeouts.progress``."""
@@ -54,7 +57,7 @@ class Response:
     def length(self) -> int | None:
         """Bytes of the body as announced, None where nothing (valid) was."""
         text = self.headers.get("Content-Length", "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(text) if _LENGTH.fullmatch(text) else None
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives. Raises Failed when it breaks off or crawls."""

@@ -6,8 +6,11 @@ from urllib.parse import urlsplit
 
 
 def redacted(url: str) -> str:
-    """A URL for people: no user information, and query values may be signatures."""
-    parts = urlsplit(url)
+    """A URL for people: no user information, and query values may be signatures. Nothing of one that is malformed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "…"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" + ("?…" if parts.query else "")
 
 
