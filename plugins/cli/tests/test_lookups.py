@@ -77,3 +77,14 @@ def test_images_by_what_people_type() -> None:
     with pytest.raises(errors.NotFound) as caught:
         asyncio.run(lookups.image(fake, "y"))
     assert caught.value.hint == "moorage pull y fetches it"
+
+
+def test_an_image_is_found_by_whatever_name_it_is_stored_under() -> None:
+    """Other clients store names that are no references."""
+    fake = Fake()
+    stored = Image("Not A Reference", Descriptor("m", "d", 1))
+    fake.processes[stored.name] = stored  # type: ignore[assignment]  # the fake has one table for all
+    assert asyncio.run(lookups.image(cast(Client, fake), stored.name)) is stored
+    assert asyncio.run(lookups.image(cast(Client, fake), "x")).name == "docker.io/library/x:latest"
+    with pytest.raises(errors.InvalidArgument, match="Another One"):
+        asyncio.run(lookups.image(cast(Client, fake), "Another One"))

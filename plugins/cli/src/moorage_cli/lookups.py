@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from moorage_sdk import errors
@@ -56,12 +57,16 @@ async def running(client: Client, wanted: str) -> tuple[Container, Process]:
 
 
 async def image(client: Client, wanted: str) -> Image:
-    """By the name as it is stored, or by what people type for it. Raises errors.NotFound."""
+    """By the name as it is stored, or by what people type for it.
+
+    Raises errors.NotFound, errors.InvalidArgument for what is neither stored nor an image reference.
+    """
     from moorage_sdk import references
 
-    for name in dict.fromkeys((wanted, references.normalize(wanted))):
-        try:
-            return await client.images.get(name)
-        except errors.NotFound:
-            continue
-    raise errors.NotFound(f'image "{wanted}": not found', hint=f"moorage pull {wanted} fetches it")
+    with suppress(errors.NotFound):
+        return await client.images.get(wanted)
+    try:
+        return await client.images.get(references.normalize(wanted))
+    except errors.NotFound:
+        hint = f"moorage pull {wanted} fetches it"
+        raise errors.NotFound(f'image "{wanted}": not found', hint=hint) from None
