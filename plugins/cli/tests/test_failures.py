@@ -28,3 +28,10 @@ def test_one_line_whatever_the_message() -> None:
     stream = io.StringIO()
     failures.show("a\n\n  b", "c\nd", stream)
     assert stream.getvalue() == "moorage: a; b\nhint: c; d\n"
+
+
+def test_what_drives_a_terminal_is_not_shown() -> None:
+    """A message may quote a name that a stranger chose."""
+    stream = io.StringIO()
+    failures.show('image "\x1b]0;evil\x07": not found', "\x1b[2J", stream)
+    assert stream.getvalue() == 'moorage: image "�]0;evil�": not found\nhint: �[2J\n'

@@ -45,4 +45,6 @@ def from_runtime(error: errors.Error) -> bool:
 
 
 def _one_line(text: str) -> str:
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    from moorage_cli import tables  # --help needs nothing of it
+
+    return tables.clean("; ".join(line.strip() for line in text.splitlines() if line.strip()))
