@@ -106,3 +106,14 @@ def test_labels_that_are_none(label: str) -> None:
 def test_platforms() -> None:
     assert parse("--platform", "arm64", "i").chosen_platform() == Platform("linux", "arm64")
     assert parse("i").chosen_platform() is None
+
+
+def test_an_entry_point_with_an_open_quote_is_told() -> None:
+    with pytest.raises(errors.InvalidArgument, match='entry point "sh -c \'x"'):
+        parse("--entrypoint", "sh -c 'x", "alpine").settings()
+
+
+def test_a_file_of_variables_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "env").write_bytes(b"A=\xff\n")
+    with pytest.raises(errors.InvalidArgument, match='env": not UTF-8'):
+        parse("--env-file", str(tmp_path / "env"), "alpine").settings()

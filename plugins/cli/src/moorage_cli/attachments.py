@@ -36,7 +36,7 @@ class Streams:
 
     def check(self) -> None:
         """Raises errors.InvalidArgument for an interactive terminal without one on our side."""
-        if self.interactive and self.terminal and not sys.stdin.isatty():
+        if self.interactive and self.terminal and not (sys.stdin and sys.stdin.isatty()):
             raise errors.InvalidArgument("standard input: not a terminal: invalid argument", hint="leave out -t")
 
     def local(self) -> stdios.Local:

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,7 +88,7 @@ class Creation:
 
         return specs.Settings(
             command=self.command,
-            entrypoint=None if self.entrypoint is None else tuple(shlex.split(self.entrypoint)),
+            entrypoint=None if self.entrypoint is None else _words(self.entrypoint),
             env=environments.given((*_read_env_files(self.env_file), *self.env), os.environ),
             working_dir=self.workdir,
             user=self.user,
@@ -127,9 +128,19 @@ class Creation:
 def _read_env_files(paths: tuple[str, ...]) -> list[str]:
     lines = []
     for path in paths:
-        with open(path, encoding="utf-8") as file:
-            lines += [line.strip() for line in file if line.strip() and not line.lstrip().startswith("#")]
+        try:
+            text = Path(path).read_text("utf-8")
+        except UnicodeDecodeError:
+            raise errors.InvalidArgument(f'file of variables "{path}": not UTF-8 text: invalid argument') from None
+        lines += [line.strip() for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
     return lines
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise errors.InvalidArgument(f'entry point "{text}": {str(error).lower()}: invalid argument') from None
 
 
 def _restart_labels(policy: str) -> dict[str, str]:
