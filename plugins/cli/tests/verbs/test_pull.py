@@ -26,8 +26,8 @@ def test_platforms_that_are_none(cli: Any) -> None:
 
 
 def test_credentials_as_typed() -> None:
-    assert pull.authority("u:p:q")("h", "r", "") == Credentials("u", "p:q")
-    assert pull.authority("u:")("h", "r", "") == Credentials("u", "")
+    assert pull.Typed("u:p:q")("h", "r", "") == Credentials("u", "p:q")
+    assert pull.Typed("u:")("h", "r", "") == Credentials("u", "")
 
 
 def test_a_password_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +39,6 @@ def test_a_password_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return "p"
 
     monkeypatch.setattr("click.prompt", prompt)
-    authority = pull.authority("u")
+    authority = pull.Typed("u")
     assert [authority("h", "r", ""), authority("h", "r", "")] == [Credentials("u", "p")] * 2
     assert asked == ["Password of u at h"]

@@ -34,7 +34,7 @@ def command(
     registry = Registry(
         config_path=hosts_dir,
         default_scheme="http" if plain_http else "",
-        authority=authority(user) if user else None,
+        authority=Typed(user) if user else None,
     )
 
     async def work(client: Client) -> str:
@@ -45,8 +45,8 @@ def command(
     click.echo(sessions.run(work))
 
 
-class authority:
-    """Answers with what was typed; asks for a password that was not, once."""
+class Typed:
+    """An authority for the registry: answers with what was typed; asks for a password that was not, once."""
 
     def __init__(self, user: str) -> None:
         name, colon, secret = user.partition(":")
