@@ -1,8 +1,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from moorage_cli import logs, runs
 from moorage_client import fifos
+from moorage_sdk.tasks import Stdio
 
 
 def test_ids_are_short_and_no_numbers() -> None:
@@ -42,6 +45,29 @@ def test_removal_takes_the_log(cli: Any, namespace: str) -> None:
     assert path.read_text() == "x\n"
     assert cli("rm", "web").code == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize("place", ["../victim", "other.log"])
+def test_a_log_that_is_not_the_containers_own_is_neither_shown_nor_removed(
+    cli: Any, namespace: str, place: str
+) -> None:
+    """Clients copy an image's labels to containers, so the label may say whatever its maker liked."""
+    victim = logs.FOLDER / namespace / place
+    victim.parent.mkdir(parents=True, exist_ok=True)
+    victim.write_text("precious")
+    assert cli("create", "--name", "evil", "-l", f"{logs.LABEL}={victim}", "busybox", "true").code == 0
+    shown = cli("logs", "evil")
+    assert (shown.code, shown.out) == (1, "") and "keeps no log" in shown.err
+    assert cli("rm", "evil").code == 0
+    assert victim.read_text() == "precious"
+
+
+def test_fifos_elsewhere_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fifos, "DEFAULT_FOLDER", tmp_path / "deep" / "fifos")  # never the host's
+    kept = fifos.DEFAULT_FOLDER / "kept"
+    kept.mkdir(parents=True)
+    runs._remove_fifos(Stdio(stdout=str(fifos.DEFAULT_FOLDER / ".." / "stdout")))
+    assert kept.exists()
 
 
 def test_fifos_go_with_the_task(cli: Any) -> None:

@@ -22,7 +22,15 @@ def test_an_empty_value_deletes() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["containerd.io/restart.loguri", "containerd.io/gc.root", "io.cri-containerd.kind", "io.cri-containerd/x"]
+    "key",
+    [
+        "containerd.io/restart.loguri",
+        "containerd.io/gc.root",
+        "io.cri-containerd.kind",
+        "io.cri-containerd/x",
+        "moorage/log",
+        "nerdctl/name",
+    ],
 )
-def test_an_image_cannot_steer_the_daemon(key: str) -> None:
+def test_an_image_cannot_steer_the_daemon_nor_its_clients(key: str) -> None:
     assert labels.without_reserved({key: "x", "org.example": "y", "big": "z" * 5000}) == {"org.example": "y"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from moorage_sdk import errors, identifiers
+from moorage_sdk.containers import Container
 
 FOLDER = Path("/var/log/moorage")
 LABEL = "moorage/log"
@@ -20,16 +21,29 @@ INTERVAL = 0.1
 """Seconds between looks at a log that is followed."""
 
 
+def place(namespace: str, id: str, folder: Path | None = None) -> Path:
+    """Where the log of a container lies. Raises errors.InvalidArgument for what is no identifier."""
+    folder = folder or FOLDER
+    return folder / identifiers.validate(namespace, "namespace") / f"{identifiers.validate(id, 'container')}.log"
+
+
+def kept(namespace: str, container: Container) -> Path | None:
+    """The log of a container that has one.
+
+    Its label is believed only when it says what we would write: images bring labels, too, and clients copy them.
+    """
+    own = place(namespace, container.id)
+    return own if container.labels.get(LABEL) == str(own) else None
+
+
 def create(namespace: str, id: str, folder: Path | None = None) -> Path:
     """An empty log, mode 0600 in directories of mode 0700: what a program writes is nobody else's business.
 
     Made here because the runtime would make it with modes of its own. A log that exists is kept and appended to.
     """
-    folder = folder or FOLDER
-    directory = folder / identifiers.validate(namespace, "namespace")
-    for each in (folder, directory):  # mkdir gives parents that it makes the mode of the umask
+    path = place(namespace, id, folder)
+    for each in (path.parent.parent, path.parent):  # mkdir gives parents that it makes the mode of the umask
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / f"{identifiers.validate(id, 'container')}.log"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     return path
 

@@ -123,9 +123,8 @@ async def remove(client: Client, container: Container) -> None:
     """Delete a container whose task has ended or never was: task, record, snapshot, log and FIFOs."""
     await delete_task(client, container.id)
     await creations.remove(client, container)
-    log = container.labels.get(logs.LABEL)
-    if log and Path(log).is_relative_to(logs.FOLDER):
-        Path(log).unlink(missing_ok=True)
+    if log := logs.kept(client.namespace, container):
+        log.unlink(missing_ok=True)
 
 
 async def _create_and_start(client: Client, container: Container, stdio: Stdio) -> None:
@@ -163,5 +162,5 @@ def _reading(stdio: Stdio) -> Iterator[None]:
 def _remove_fifos(stdio: Stdio) -> None:
     """Only what lies where we put it: the path comes from the daemon."""
     folder = Path(stdio.stdout).parent
-    if stdio.stdout and folder.parent == fifos.DEFAULT_FOLDER:
+    if stdio.stdout and folder.parent == fifos.DEFAULT_FOLDER and folder.name != "..":
         fifos.Fifos(folder, stdio).remove()

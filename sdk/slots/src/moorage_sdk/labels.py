@@ -28,8 +28,11 @@ GC_EXPIRE = "containerd.io/gc.expire"
 GC_FLAT = "containerd.io/gc.flat"
 SHAREABLE = "containerd.io/namespace.shareable"
 
-RESERVED_PREFIXES = ("containerd.io/", "io.cri-containerd")
-"""Labels of an image's configuration that begin so are dropped: an image must not steer the daemon (CVE-2026-53488)."""
+RESERVED_PREFIXES = ("containerd.io/", "io.cri-containerd", "moorage/", "nerdctl/")
+"""Labels of an image's configuration that begin so are dropped.
+
+An image must not steer the daemon (CVE-2026-53488), nor a client that keeps paths and names in labels.
+"""
 
 
 def validate(labels: Mapping[str, str]) -> None:

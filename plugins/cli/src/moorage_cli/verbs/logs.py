@@ -46,9 +46,8 @@ async def show(client: Client, container: Container, *, tail: int | None, follow
 
 
 async def _path(client: Client, container: Container) -> Path:
-    kept = container.labels.get(logs.LABEL)
-    if kept:
-        return Path(kept)
+    if kept := logs.kept(client.namespace, container):
+        return kept
     process = await lookups.task(client, container.id)
     uri = process.stdio.stdout if process else ""
     if uri.startswith(logs.SCHEME):
