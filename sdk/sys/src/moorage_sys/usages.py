@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from moorage_sys import libc
+from moorage_sys import libc, paths
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_INSIDE = paths.RESOLVE_BENEATH | paths.RESOLVE_NO_SYMLINKS | paths.RESOLVE_NO_XDEV
+_REPLACED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +27,30 @@ class Usage:
 def of(path: libc.Path) -> Usage:
     """What the tree at ``path`` takes, the directory itself included, without entering other file systems.
 
-    Entries that vanish meanwhile count or not. Raises OSError when ``path`` itself cannot be read.
+    Somebody may be changing it: entries that vanish meanwhile count or not, and a symbolic link in the place of what
+    was a directory leads nowhere. Raises OSError when ``path`` itself cannot be read.
     """
     status = os.lstat(path)
-    device, size, inodes = status.st_dev, status.st_blocks * 512, 1
+    if not stat.S_ISDIR(status.st_mode):
+        return Usage(status.st_blocks * 512, 1)
+    root = os.open(path, _DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _of_tree(root, status)
+    finally:
+        os.close(root)
+
+
+def _of_tree(root: int, top: os.stat_result) -> Usage:
+    size, inodes = top.st_blocks * 512, 1
     linked: set[int] = set()
-    pending = [os.fsencode(path)] if stat.S_ISDIR(status.st_mode) else []
+    pending = [b"."]
     while pending:
-        for entry in _entries(pending.pop()):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if status.st_dev != device:
+        folder = pending.pop()
+        for name, status in _entries(root, folder):
+            if status.st_dev != top.st_dev:
                 continue
             if stat.S_ISDIR(status.st_mode):
-                pending.append(entry.path)
+                pending.append(folder + b"/" + name)
             elif status.st_nlink > 1:
                 if status.st_ino in linked:
                     continue
@@ -45,9 +60,18 @@ def of(path: libc.Path) -> Usage:
     return Usage(size, inodes)
 
 
-def _entries(directory: bytes) -> list[os.DirEntry[bytes]]:
+def _entries(root: int, folder: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
+    """What is in a directory beneath ``root``; nothing if it is none any more."""
     try:
-        with os.scandir(directory) as entries:
-            return list(entries)
-    except FileNotFoundError:
-        return []
+        fd = paths.openat2(root, folder, _DIRECTORY, resolve=_INSIDE)
+    except OSError as error:
+        if error.errno not in _REPLACED:
+            raise
+        return
+    try:
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    yield os.fsencode(entry.name), entry.stat(follow_symlinks=False)
+    finally:
+        os.close(fd)
