@@ -70,3 +70,20 @@ def test_an_exec_that_never_started_does_not_hold_up_init() -> None:
         await exits.close()
 
     asyncio.run(main())
+
+
+def test_an_exit_is_told_whatever_comes_before_it() -> None:
+    async def main() -> None:
+        told: list[str] = []
+        exits = Exits(Process("c", Stdio()), lambda process, how: told.append(process.id))
+
+        async def first() -> None:
+            raise OSError("disk full")
+
+        watch: Any = Watch()
+        exits.follow_init(watch, first)
+        watch.ended.set_result(Ended(0, 0))
+        await asyncio.sleep(0.01)
+        assert told == ["c"]
+
+    asyncio.run(main())

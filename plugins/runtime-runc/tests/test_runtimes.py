@@ -219,3 +219,21 @@ def test_crun(scenario: Any, crun_node: Any) -> None:
         assert (await node.call("Delete", "f")).exit_status == 137
 
     scenario(body)
+
+
+def test_a_bundle_that_takes_no_file_is_an_error_of_the_command(tmp_path: Path) -> None:
+    async def scenario(runtime: Runtime) -> None:
+        (tmp_path / "bundle").rmdir()
+        with pytest.raises(errors.Error, match=r'OCI runtime kill failed: ".*bundle.*": No such file'):
+            await runtime.kill(signal.SIGKILL, all=True)
+        (tmp_path / "bundle").mkdir()
+
+    with_runtime(tmp_path, "exit 0", scenario)
+
+
+def test_resources_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    async def scenario(runtime: Runtime) -> None:
+        with pytest.raises(errors.InvalidArgument, match="resources: not UTF-8"):
+            await runtime.update(b"\xff")
+
+    with_runtime(tmp_path, "exit 0", scenario)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from moorage_runtime_runc.processes import Process
 from moorage_runtime_runc.reapers import Ended, Watch
 from moorage_sdk import errors
+
+log = logging.getLogger(__name__)
 
 
 class Exits:
@@ -56,7 +59,10 @@ class Exits:
     async def _init_ended(self, watch: Watch, first: Callable[[], Awaitable[None]]) -> None:
         how = await watch.ended
         self.init_gone = True
-        await first()
+        try:
+            await first()
+        except Exception:  # the exit must be told, whatever became of what should come before it
+            log.exception("process %s: what its exit calls for failed", self._init.id)
         async with self._changed:
             await self._changed.wait_for(lambda: not self._active and not self._init.starting)
         self._tell(self._init, how)

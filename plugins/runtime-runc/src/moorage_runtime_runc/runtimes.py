@@ -110,7 +110,7 @@ class Runtime:
         stdio: Mapping[int, int | None] | None,
         console: Path | None,
     ) -> None:
-        with self._file("process", json.dumps(process)) as spec:
+        with self._file("exec", "process", json.dumps(process)) as spec:
             arguments = ["--process", str(spec), "--detach", "--pid-file", str(pid_file)]
             arguments += ["--console-socket", str(console)] if console else []
             await self._run("exec", [*arguments, self._id], stdio)
@@ -146,7 +146,12 @@ class Runtime:
                 raise errors.Error(f"OCI runtime state failed: {error}") from error
 
     async def update(self, resources: bytes) -> None:
-        with self._file("resources", resources.decode()) as path:
+        """Raises errors.InvalidArgument for what is no text."""
+        try:
+            text = resources.decode()
+        except UnicodeDecodeError:
+            raise errors.InvalidArgument("resources: not UTF-8 text: invalid argument") from None
+        with self._file("update", "resources", text) as path:
             await self._run("update", ["--resources", str(path), self._id])
 
     async def checkpoint(self, image: str, work: str, flags: CheckpointFlags) -> None:
@@ -158,7 +163,7 @@ class Runtime:
         return arguments + (["--no-pivot"] if self._settings.no_pivot_root else [])
 
     async def _run(self, verb: str, arguments: Sequence[str], stdio: Mapping[int, int | None] | None = None) -> None:
-        with self._file("log", "") as log, _memory() as output:
+        with self._file(verb, "log", "") as log, _memory() as output:
             options = ["--root", self._root, "--log", str(log), "--log-format", "json"]
             options += ["--systemd-cgroup"] if self._settings.systemd_cgroup else []
             binary = self._settings.binary or DEFAULT_BINARY
@@ -174,16 +179,24 @@ class Runtime:
                 raise errors.Error(f"OCI runtime {verb} failed: {reason}")
 
     @contextlib.contextmanager
-    def _file(self, kind: str, content: str) -> Iterator[Path]:
+    def _file(self, verb: str, kind: str, content: str) -> Iterator[Path]:
         """A file in the bundle that lives as long as one command, so that two at a time never share it."""
         path = self._bundle / f".{kind}-{next(_numbers)}.json"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            with open(fd, "w", encoding="utf-8") as file:
-                file.write(content)
+            _write(path, content)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise errors.Error(f'OCI runtime {verb} failed: "{path}": {error.strerror}') from error
+        try:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(content)
 
 
 @contextlib.contextmanager
@@ -202,8 +215,10 @@ def _output(fd: int) -> str:
 
 def _last_error(log: Path) -> str:
     """The message of the last error in a JSON log. Lines that are none of ours or no JSON at all are passed over."""
-    found = ""
-    for line in log.read_text("utf-8", "replace").splitlines():
+    found, text = "", ""
+    with contextlib.suppress(OSError):  # somebody may have removed the bundle meanwhile
+        text = log.read_text("utf-8", "replace")
+    for line in text.splitlines():
         with contextlib.suppress(ValueError, RecursionError):
             entry = json.loads(line)
             if isinstance(entry, dict) and entry.get("level") == "error":
