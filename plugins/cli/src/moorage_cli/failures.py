@@ -7,7 +7,6 @@ from typing import TextIO
 
 from moorage_sdk import errors
 
-USAGE = 2
 FAILED = 1
 DAEMON = 125
 NOT_EXECUTABLE = 126

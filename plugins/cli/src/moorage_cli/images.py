@@ -10,7 +10,6 @@ from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Pull, Registry, Unpack
 
 MISSING, ALWAYS, NEVER = "missing", "always", "never"
-POLICIES = (MISSING, ALWAYS, NEVER)
 
 
 async def obtain(client: Client, wanted: str, policy: str, snapshotter: str, platform: Platform | None) -> Image:

@@ -12,7 +12,6 @@ from moorage_sys._libc import ffi
 
 lib: Any = ffi.dlopen(None)
 
-PIDFD_SEND_SIGNAL = 424
 OPEN_TREE = 428
 MOVE_MOUNT = 429
 FSOPEN = 430
