@@ -65,7 +65,7 @@ def test_owner_defaults_to_the_daemons() -> None:
     assert (UnixConfig().uid, UnixConfig().gid) == (os.geteuid(), os.getegid())
 
 
-def test_grpc_prepares_for_no_forks() -> None:
+def test_the_environment_is_prepared_by_the_import() -> None:
     assert os.environ["GRPC_ENABLE_FORK_SUPPORT"] == "false"
 
 

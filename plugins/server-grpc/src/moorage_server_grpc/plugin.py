@@ -6,10 +6,6 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The daemon never forks, so grpc needs no handlers around it; they hang processes that start children (grpc's issue
-# 37259). Read when grpc is imported, hence before the imports below.
-os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
-
 from moorage_sdk import addresses, errors
 from moorage_sdk.services import SERVER, SERVICE, Server
 from moorage_sdk.slots import InitContext, Plugin, Skip

@@ -46,6 +46,26 @@ class Limits:
         ]
 
 
+class _Directory(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """All services as one handler, which asks the one that a method belongs to; grpc would ask each in turn."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self._handlers: dict[str, list[grpc.GenericRpcHandler]] = {}
+        self._fallback = serving.fallback()
+        for service in services:
+            handlers = _handlers(service)
+            for name in service.names:
+                self._handlers.setdefault(name, []).extend(handlers)
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        name = details.method.removeprefix("/").rpartition("/")[0]
+        for handler in self._handlers.get(name, ()):
+            found = handler.service(details)
+            if found is not None:
+                return found
+        return self._fallback.service(details)
+
+
 class GrpcServer(Server):
     """What both servers share: services, limits, the way to stop."""
 
@@ -56,9 +76,7 @@ class GrpcServer(Server):
 
     def _make(self) -> grpc.aio.Server:
         server = grpc.aio.server(options=self._limits.options(), maximum_concurrent_rpcs=MAX_CALLS)
-        for service in self._services:
-            server.add_generic_rpc_handlers(tuple(_handlers(service)))
-        server.add_generic_rpc_handlers((serving.fallback(),))
+        server.add_generic_rpc_handlers((_Directory(self._services),))
         self._server = server
         return server
 
