@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ def write(record: TaskRecord) -> None:
     partial = target.with_suffix(".partial")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(record)))  # json.dump encodes in Python, and this is written for each event
+        # json.dump encodes in Python, asdict copies everything deeply, and this is written for each event.
+        file.write(json.dumps(record, default=vars))
     partial.replace(target)
 
 
