@@ -28,14 +28,17 @@ def show(message: str, hint: str = "", stream: TextIO | None = None) -> None:
 
 def status(error: errors.Error, verb: str) -> int:
     """The exit code: for verbs that run something it tells apart what could not be run from what failed to."""
-    if verb not in _RUNS_SOMETHING:
-        return FAILED
-    if from_runtime(error):
+    if verb in _RUNS_SOMETHING and from_runtime(error):
         if any(text in error.message for text in _MISSING):
             return NOT_FOUND
         if any(text in error.message for text in _FORBIDDEN):
             return NOT_EXECUTABLE
-    return DAEMON
+    return unable(verb)
+
+
+def unable(verb: str) -> int:
+    """The exit code for what kept a verb from doing its work."""
+    return DAEMON if verb in _RUNS_SOMETHING else FAILED
 
 
 def from_runtime(error: errors.Error) -> bool:

@@ -69,7 +69,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def invoke(arguments: list[str]) -> int:
     """Run the command line; its exit code."""
-    debug = "--debug" in arguments
+    globals_, verb = _split(arguments)
+    debug = "--debug" in globals_
     try:
         result = command.main(arguments, prog_name="moorage", standalone_mode=False)
         sys.stdout.flush()
@@ -77,10 +78,10 @@ def invoke(arguments: list[str]) -> int:
         if debug:
             raise
         failures.show(error.message, error.hint)
-        return failures.status(error, _verb(arguments))
+        return failures.status(error, verb)
     except click.ClickException as error:
         error.show()
-        return failures.DAEMON if _verb(arguments) in ("run", "exec") else error.exit_code
+        return failures.DAEMON if verb in ("run", "exec") else error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return failures.INTERRUPTED
     except BrokenPipeError:
@@ -91,16 +92,18 @@ def invoke(arguments: list[str]) -> int:
         if debug:
             raise
         failures.show(f'"{error.filename}": {error.strerror}' if error.filename else str(error.strerror or error))
-        return failures.FAILED
+        return failures.unable(verb)
     return result if isinstance(result, int) else 0
 
 
-def _verb(arguments: list[str]) -> str:
-    """The first argument that is neither an option of ours nor its value."""
+def _split(arguments: list[str]) -> tuple[list[str], str]:
+    """What stands before the verb, without values of options, and the verb: the first argument that is neither."""
+    before: list[str] = []
     rest = iter(arguments)
     for argument in rest:
         if argument in ("-a", "--address", "-n", "--namespace"):
             next(rest, None)
         elif not argument.startswith("-"):
-            return argument
-    return ""
+            return before, argument
+        before.append(argument)
+    return before, ""
