@@ -5,7 +5,11 @@ from moorage_sdk import errors
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"null", b"1", b"{", b'{"a":1,"a":2}', b'{"x":{"b":1,"b":1}}', b"[" * 100_000, b"\xff\xfe{}"]
+    "data",
+    [
+        *(b"", b"[]", b"null", b"1", b"{", b'{"a":1,"a":2}', b'{"x":{"b":1,"b":1}}', b"[" * 100_000, b"\xff\xfe{}"),
+        *("{}".encode("utf-16-le"), "{}".encode("utf-32"), b'{"a":NaN}', b'{"a":-Infinity}', b"\xef\xbb\xbf{}"),
+    ],
 )
 def test_sec_31_32_what_is_refused(data: bytes) -> None:
     with pytest.raises(errors.InvalidArgument):

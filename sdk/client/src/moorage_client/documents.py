@@ -54,7 +54,8 @@ def string_list(value: Any) -> tuple[str, ...]:
 
 def _load(data: bytes, subject: str) -> Any:
     try:
-        return json.loads(data, object_pairs_hook=_unique)
+        # Decoded first, for json would guess at UTF-16 and take what no other reader does.
+        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise errors.InvalidArgument(f"{subject}: {reason}: invalid argument") from None
@@ -66,3 +67,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("repeated key in an object")
     return result
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
