@@ -85,6 +85,33 @@ def test_losing_a_race_is_success(talk: Any, store: Any) -> None:
     assert len(store.snapshots) == 2
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_losing_it_before_the_first_step_is_success_too(talk: Any, store: Any, there: bool) -> None:
+    """A daemon that has the layer by then, or gets it by itself, refuses to prepare it."""
+    target, _ = image(store, DIFFS)
+    handlers = store.handlers()
+    prepare = handlers["containerd.services.snapshots.v1.Snapshots"]["Prepare"]
+
+    async def overtaken(request: Any, context: Any) -> Any:
+        if not request.parent:
+            if there:
+                store.snapshots[DIFFS[0]] = ""
+            raise errors.AlreadyExists(f'snapshot "{DIFFS[0]}": already exists')
+        return await prepare(request, context)
+
+    handlers["containerd.services.snapshots.v1.Snapshots"]["Prepare"] = overtaken
+
+    async def work(client: Client) -> Config:
+        return await unpacks.unpack(client, target, "overlayfs")
+
+    if there:
+        talk(handlers, work)
+        assert store.applied == [digests.of(b"\x01")] and len(store.snapshots) == 2
+    else:
+        with pytest.raises(errors.AlreadyExists):
+            talk(handlers, work)
+
+
 def test_is_unpacked(talk: Any, store: Any) -> None:
     async def work(client: Client) -> list[bool]:
         configs = [

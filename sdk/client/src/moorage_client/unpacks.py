@@ -71,7 +71,12 @@ async def _apply(client: Client, snapshotter: str, layer: Descriptor, diff_ids: 
     snapshots, chain = client.snapshots(snapshotter), digests.chain_id(diff_ids)
     parent = digests.chain_id(diff_ids[:-1]) if len(diff_ids) > 1 else ""
     key = f"extract-{time.time_ns() % 10**9}-{base64.urlsafe_b64encode(os.urandom(3)).decode()} {chain}"
-    mounts = await snapshots.prepare(key, parent, {labels.SNAPSHOT_REF: chain})
+    try:
+        mounts = await snapshots.prepare(key, parent, {labels.SNAPSHOT_REF: chain})
+    except errors.AlreadyExists:
+        if not await _exists(client, snapshotter, chain):
+            raise
+        return
     try:
         applied = await client.diffs.apply(layer, mounts)
         if applied.digest != diff_ids[-1]:
