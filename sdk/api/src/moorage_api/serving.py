@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -112,8 +113,10 @@ def _coroutine(method: methods.Method, function: Callable[..., Any]) -> Callable
 def _generator(method: methods.Method, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
         try:
-            async for response in function(_request(method, request), context):
-                yield response
+            # Closed with us, and not some time later, when a caller goes away between two responses.
+            async with contextlib.aclosing(function(_request(method, request), context)) as responses:
+                async for response in responses:
+                    yield response
         except Exception as error:  # noqa: BLE001  # the edge: every failure must become a status
             await _abort(method, context, error)
 
