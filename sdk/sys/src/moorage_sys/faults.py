@@ -40,9 +40,7 @@ def translate(error: OSError, subject: str) -> errors.Error:
     names = [name for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
     where = " ->".join(f' "{os.fsdecode(name)}"' for name in names)
     text = (error.strerror or str(error)).lower()
-    return _CLASSES.get(code, errors.Internal)(
-        f"{subject}:{where} {text}".replace(":  ", ": "), hint=_HINTS.get(code, "")
-    )
+    return _CLASSES.get(code, errors.Internal)(f"{subject}:{where} {text}", hint=_HINTS.get(code, ""))
 
 
 @contextmanager
