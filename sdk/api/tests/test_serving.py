@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -182,6 +183,26 @@ def test_a_cancelled_call_cancels_the_implementation(tmp_path: Path) -> None:
 
     served(tmp_path, use, serving.handler(IMAGES, {"Get": hang}))
     assert ended == ["cancelled"]
+
+
+def test_an_implementation_is_closed_with_its_stream_and_not_some_time_later() -> None:
+    ended: list[str] = []
+
+    async def read(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[content.ReadContentResponse]:
+        try:
+            yield content.ReadContentResponse(data=b"a")
+        finally:
+            ended.append("closed")
+
+    async def run() -> list[str]:
+        details = SimpleNamespace(method=f"/{CONTENT}/Read", invocation_metadata=())
+        served = serving.handler(CONTENT, {"Read": read}).service(details)
+        responses = served.unary_stream(b"", None)
+        await anext(responses)
+        await responses.aclose()
+        return list(ended)
+
+    assert asyncio.run(run()) == ["closed"]
 
 
 BROKEN = b"\x0a\xff"
