@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from moorage_differ_walking.differs import WalkingDiffer
-from moorage_differ_walking.plugin import Config, plugin
+from moorage_differ_walking.plugin import MAX_SECONDS, Config, plugin
 from moorage_sdk.differs import StreamApplier
 from moorage_sys import tar_runs
 from moorage_testkit.fakes.contexts import Context
@@ -32,3 +32,9 @@ def test_says_whether_compiled_code_is_used(
 def test_limits_are_positive(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         Config(**{field: 0})
+
+
+def test_an_alarm_can_be_set_for_the_longest_time() -> None:
+    Config(max_seconds=MAX_SECONDS)
+    with pytest.raises(ValueError, match="max_seconds must be at most"):
+        Config(max_seconds=MAX_SECONDS + 1)

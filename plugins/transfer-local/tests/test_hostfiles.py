@@ -50,6 +50,11 @@ def test_every_key(tmp_path: Path) -> None:
     )
 
 
+def test_no_time_to_dial_is_no_time_of_its_own(tmp_path: Path) -> None:
+    [entry] = load(tmp_path, 'server = "r.io"\ndial_timeout = "0s"')
+    assert entry.dial_timeout == Entry("r.io").dial_timeout
+
+
 @pytest.mark.parametrize(
     ("server", "host", "path"),
     [("r.io", "r.io", "/v2"), ("https://r.io/v2", "r.io", "/v2"), ("https://r.io/a/v2/", "r.io", "/a/v2")],
@@ -71,6 +76,7 @@ def test_the_path_ends_in_v2(tmp_path: Path, server: str, host: str, path: str) 
         ('\n[host."https://m.io"]\ncapabilities = ["fly"]', r'line 3: .*: unknown capability "fly"'),
         ('[host."https://m.io"]\nskip_verify = "yes"', r"line 2: .*: expected true or false"),
         ('[host."https://m.io"]\ndial_timeout = "soon"', r"line 2: .*: expected a duration"),
+        ('[host."https://m.io"]\ndial_timeout = "-1s"', r"line 2: .*: must not be negative"),
         ('[host."https://m.io"]\ndial_timeout = 3', r"line 2: .*: expected a duration"),
         ('[host."https://m.io"]\nclient = [[1]]', r"line 2: .*: expected paths"),
         ('[host."https://m.io".header]\nX = 1', r"line 2: .*: expected a string or a list"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,19 @@ def test_containerds_settings_are_understood() -> None:
     assert decoded.value.unpack_config == (UnpackConfig("linux/amd64", "native"),)
     assert decoded.value.progress_timeout == Duration(10)
     assert decoded.value.token_realms == {"a.io": ("b.io",)}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"progress_timeout": "0s"}, "progress_timeout must be positive"),
+        ({"progress_timeout": "-1s"}, "progress_timeout must be positive"),
+        ({"unpack_config": [{"platform": "linux/amd64/v1/x"}]}, 'platform "linux/amd64/v1/x": must be'),
+    ],
+)
+def test_settings_that_no_pull_could_use_are_refused_at_the_start(table: dict[str, Any], message: str) -> None:
+    [fault] = config.decode(Config, table).faults
+    assert message in str(fault)
 
 
 def test_the_first_entry_for_this_machine_names_the_snapshotter() -> None:

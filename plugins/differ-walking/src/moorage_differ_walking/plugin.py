@@ -13,6 +13,8 @@ from moorage_sys import tar_runs
 
 _log = logging.getLogger(__name__)
 _DEFAULT = Limits()
+MAX_SECONDS = 2**31 - 1
+"""What alarm(2) takes: a C int."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Config:
         for name in ("max_entries", "max_size", "max_ratio", "max_seconds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive")
+        if self.max_seconds > MAX_SECONDS:
+            raise ValueError(f"max_seconds must be at most {MAX_SECONDS}")
 
 
 def make(ctx: InitContext, config: Config) -> Differ:

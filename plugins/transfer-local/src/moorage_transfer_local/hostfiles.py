@@ -181,9 +181,12 @@ class _Table:
         if value == "":
             return default
         try:
-            return Duration.parse(value) if isinstance(value, str) else Duration.parse("")
+            duration = Duration.parse(value if isinstance(value, str) else "")
         except ValueError as error:
             raise self.fault(key, 'expected a duration such as "10s"') from error
+        if duration < 0:
+            raise self.fault(key, "must not be negative")
+        return duration or default  # for Go's dialer 0 is no limit of its own
 
 
 def _certificates(directory: Path) -> Entry:

@@ -35,6 +35,10 @@ class UnpackConfig:
     differ: str = ""
     """The differ for this snapshotter, or for any where none is named; empty tries all, ``walking`` first."""
 
+    def __post_init__(self) -> None:
+        if self.platform:
+            platforms.parse(self.platform)
+
 
 @dataclass(frozen=True)
 class Config:
@@ -52,6 +56,10 @@ class Config:
     """Time without progress after which a download is given up and resumed."""
     token_realms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By registry: further ``host[:port]`` of token servers that may be sent its passwords."""
+
+    def __post_init__(self) -> None:
+        if self.progress_timeout <= 0:
+            raise ValueError("progress_timeout must be positive")
 
 
 def make(ctx: InitContext, config: Config) -> Transfer:
