@@ -25,6 +25,8 @@ import starts
 import tables
 from tables import Row
 
+from moorage_testkit import images
+
 MEASURES: dict[str, Callable[[sides.Bench], Sequence[Row]]] = {
     "run": runs.measure,
     "pull": pulls.measure,
@@ -53,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Compare mooraged with containerd on this machine.")
     parser.add_argument("--only", action="append", choices=list(MEASURES), help="a measure (repeatable)")
-    parser.add_argument("--cache", type=Path, default=Path("/var/cache/moorage-bench"), help="where minbase is kept")
+    parser.add_argument("--cache", type=Path, help=f"where minbase is kept ($MOORAGE_CACHE or {images.CACHE})")
     parser.add_argument("--fast", type=Path, default=Path("/dev/shm"), help="a tmpfs for the daemons' directories")
     parser.add_argument("--pairs", type=int, default=30, help="pairs of runs")
     parser.add_argument("--pulls", type=int, default=5, help="pairs of pulls")

@@ -89,6 +89,23 @@ def test_debian_comes_from_the_cache(layout: Layout, tmp_path: Path) -> None:
     assert names(layout, images.debian(layout, tmp_path)) == [["etc/os-release"]]
 
 
+def test_the_cache_may_be_named_by_the_environment(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "minbase-trixie.tar").write_bytes(images.layer([File("etc/debian_version", b"13")]))
+    monkeypatch.setenv("MOORAGE_CACHE", str(tmp_path))
+    assert names(layout, images.debian(layout, suite="trixie")) == [["etc/debian_version"]]
+
+
+@pytest.mark.skipif(not shutil.which("debootstrap"), reason="debootstrap is not installed")
+def test_a_failed_bootstrap_says_why_and_leaves_nothing_half_done(layout: Layout, tmp_path: Path) -> None:
+    left = tmp_path / "cache" / "minbase-none.root" / "of one that was killed"
+    left.mkdir(parents=True)
+    with pytest.raises(RuntimeError, match=r"debootstrap: "):
+        images.debian(layout, tmp_path / "cache", suite="none")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["minbase-none.lock"]
+
+
 def test_an_archive_holds_the_layout(layout: Layout, tmp_path: Path) -> None:
     image = images.layered(layout)
     layout.tag("x", image)

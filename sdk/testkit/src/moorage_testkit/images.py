@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -24,8 +26,12 @@ from typing import Any
 from moorage_sdk import digests, platforms
 from moorage_sdk.descriptors import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_LAYER_GZIP, OCI_MANIFEST, Descriptor
 from moorage_sdk.platforms import Platform
+from moorage_sys import mounts, paths
 
 BUSYBOX = Path("/bin/busybox")
+CACHE = Path("/var/cache/moorage-tests")
+"""Where ``debian`` keeps what takes long to make, unless ``MOORAGE_CACHE`` names another directory."""
+
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 """Names of the OCI image specification, "Whiteouts"."""
@@ -201,21 +207,39 @@ def multi_platform(
     return layout.index(found)
 
 
-def debian(layout: Layout, cache: Path, *, suite: str = "bookworm", mirror: str = "") -> Image:
-    """Debian's minbase, about 10000 entries. Bootstrapping takes a minute as root; ``cache`` keeps the tar for ever."""
+def debian(layout: Layout, cache: Path | None = None, *, suite: str = "bookworm", mirror: str = "") -> Image:
+    """Debian's minbase, about 10000 entries. Bootstrapping takes a minute as root; ``cache`` keeps the tar for ever.
+
+    Who comes while another one bootstraps waits for it. Raises RuntimeError with the last words of debootstrap.
+    """
+    cache = cache or Path(os.environ.get("MOORAGE_CACHE") or CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
     tar = cache / f"minbase-{suite}.tar"
-    if not tar.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        root = cache / f"root-{suite}"
-        try:
-            _run("debootstrap", "--variant=minbase", suite, str(root), *([mirror] if mirror else []))
-            shutil.rmtree(root / "var" / "cache" / "apt", ignore_errors=True)
-            part = tar.with_suffix(".part")
-            _run("tar", "--sort=name", "--numeric-owner", "--xattrs", "-C", str(root), "-cf", str(part), ".")
-            part.rename(tar)
-        finally:
-            shutil.rmtree(root, ignore_errors=True)
+    with open(cache / f"minbase-{suite}.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not tar.exists():
+            _bootstrap(tar, suite, mirror)
     return layout.image([tar.read_bytes()], config={"Cmd": ["bash"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]})
+
+
+def _bootstrap(tar: Path, suite: str, mirror: str) -> None:
+    root, part = tar.with_suffix(".root"), tar.with_suffix(".part")
+    _remove(root)  # of one that was killed
+    try:
+        # Nobody needs a half-made root after a crash, so dpkg need not wait for the disk.
+        _run("debootstrap", "--variant=minbase", suite, str(root), *filter(None, [mirror]), DPKG_FORCE="unsafe-io")
+        shutil.rmtree(root / "var" / "cache" / "apt", ignore_errors=True)
+        _run("tar", "--sort=name", "--numeric-owner", "--xattrs", "-C", str(root), "-cf", str(part), ".")
+        part.rename(tar)
+    finally:
+        _remove(root)
+
+
+def _remove(root: Path) -> None:
+    """debootstrap has /proc and /sys mounted in it while it works."""
+    if root.exists():
+        mounts.unmount_recursive(root)
+        paths.remove_tree(root)
 
 
 def push(layout: Layout, tag: str, reference: str, *, credentials: str = "") -> None:
@@ -235,8 +259,8 @@ def archive(layout: Layout, path: Path) -> Path:
     return path
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(*command: str, **env: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **env})
     if done.returncode:
         raise RuntimeError(f"{command[0]}: {(done.stderr or done.stdout)[-2000:].strip()}")
 
