@@ -60,17 +60,3 @@ def test_recycled_pid_is_not_taken_for_the_old_process() -> None:
 def test_start_time_of_nobody() -> None:
     with pytest.raises(ProcessLookupError):
         pidfds.start_time(2**22 + 1)
-
-
-def test_get_descriptor_duplicates() -> None:
-    fd = os.pidfd_open(os.getpid())
-    read, write = os.pipe()
-    try:
-        copy = pidfds.get_descriptor(fd, write)
-        os.write(copy, b"x")
-        assert os.read(read, 1) == b"x"
-        assert not os.get_inheritable(copy)
-        os.close(copy)
-    finally:
-        for number in (fd, read, write):
-            os.close(number)

@@ -17,7 +17,6 @@ int mount(const char *source, const char *target, const char *fstype, unsigned l
 int umount2(const char *target, int flags);
 int pivot_root(const char *new_root, const char *put_old);
 int unshare(int flags);
-int setns(int fd, int nstype);
 int syncfs(int fd);
 int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int capset(void *header, void *data);

@@ -19,7 +19,6 @@ FSCONFIG = 431
 FSMOUNT = 432
 CLOSE_RANGE = 436
 OPENAT2 = 437
-PIDFD_GETFD = 438
 MOUNT_SETATTR = 442
 
 Path = str | bytes | os.PathLike[str]

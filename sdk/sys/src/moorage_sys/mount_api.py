@@ -23,8 +23,6 @@ MOVE_MOUNT_F_EMPTY_PATH = 4
 MOVE_MOUNT_T_EMPTY_PATH = 0x40
 
 MOUNT_ATTR_RDONLY = 0x1
-MOUNT_ATTR_NOSUID = 0x2
-MOUNT_ATTR_NODEV = 0x4
 MOUNT_ATTR_NOEXEC = 0x8
 MOUNT_ATTR_IDMAP = 0x100000
 
@@ -58,14 +56,11 @@ def attach(mount_fd: int, target: libc.Path, *, dir_fd: int = AT_FDCWD) -> None:
         raise OSError(error.errno, error.strerror, os.fsdecode(target)) from None
 
 
-def set_attributes(
-    mount_fd: int, *, set: int = 0, clear: int = 0, propagation: int = 0, userns_fd: int = 0, recursive: bool = False
-) -> None:
-    """Change attributes of a mount (mount_setattr(2), Linux 5.12). Raises OSError."""
-    attributes = libc.buffer(struct.pack("=QQQQ", set, clear, propagation, userns_fd))
+def set_attributes(mount_fd: int, *, set: int = 0, userns_fd: int = 0) -> None:
+    """Set attributes of a mount (mount_setattr(2), Linux 5.12). Raises OSError."""
+    attributes = libc.buffer(struct.pack("=QQQQ", set, 0, 0, userns_fd))
     empty = libc.text(b"")
-    flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    libc.syscall(libc.MOUNT_SETATTR, mount_fd, libc.address(empty), flags, libc.address(attributes), 32)
+    libc.syscall(libc.MOUNT_SETATTR, mount_fd, libc.address(empty), AT_EMPTY_PATH, libc.address(attributes), 32)
 
 
 def create(fstype: str, parameters: Iterable[tuple[str, str | None]], *, attributes: int = 0) -> int:

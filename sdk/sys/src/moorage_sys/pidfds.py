@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from functools import cache
 
-from moorage_sys import kernels, libc
+from moorage_sys import kernels
 
 PIDFD_GET_INFO = 0xC040FF0B
 """``_IOWR(0xFF, 11, struct pidfd_info)`` for the first, 64 byte version of the structure (``linux/pidfd.h``)."""
@@ -108,8 +108,3 @@ def start_time(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[19])
     except (FileNotFoundError, ProcessLookupError):
         raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), f"/proc/{pid}") from None
-
-
-def get_descriptor(fd: int, number: int) -> int:
-    """A duplicate of descriptor ``number`` of another process (pidfd_getfd(2)). Raises OSError."""
-    return libc.syscall(libc.PIDFD_GETFD, fd, number, 0)

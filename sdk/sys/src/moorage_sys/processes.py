@@ -13,9 +13,7 @@ from moorage_sys import libc
 CLONE_FS = 0x200
 CLONE_NEWNS = 0x20000
 CLONE_NEWUSER = 0x10000000
-CLONE_NEWNET = 0x40000000
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -42,17 +40,6 @@ def is_subreaper() -> bool:
     return any(libc.content(flag, 4))
 
 
-def set_parent_death_signal(number: int, parent: int) -> None:
-    """Be sent ``number`` when the thread that spawned this process ends.
-
-    ``parent`` is the pid that the caller believes to be its parent's: one that died earlier sends nothing any more.
-    Raises ProcessLookupError when it did, OSError.
-    """
-    prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
-        raise ProcessLookupError(f"parent process {parent} is gone")
-
-
 def set_no_new_privileges() -> None:
     """No program executed from here on gains privileges. Raises OSError."""
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
@@ -77,14 +64,6 @@ def close_from(first: int, *, on_exec_only: bool = False) -> None:
 def unshare(flags: int) -> None:
     """Leave namespaces (``CLONE_NEW*``) or shared attributes (``CLONE_FS``) behind. Raises OSError."""
     libc.check(libc.lib.unshare(flags))
-
-
-def enter_namespace(fd: int, kind: int = 0) -> None:
-    """Move this thread into the namespace of a descriptor of ``/proc/<pid>/ns/*`` or of a pidfd (setns(2)).
-
-    Raises OSError.
-    """
-    libc.check(libc.lib.setns(fd, kind))
 
 
 def pivot_root(root: libc.Path) -> None:
