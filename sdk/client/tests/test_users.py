@@ -16,7 +16,14 @@ guest:x:405:100:guest:/dev/null:/sbin/nologin
 short:x
 broken:x:abc:0::/:
 """
-GROUP = "root:x:0:root\nwheel:x:10:root,guest\nusers:x:100:games\nguest:x:405:guest\nodd:x:99999999999:guest\n"
+GROUP = """root:x:0:root
+empty:x:65534:
+shadow:x:42:,
+wheel:x:10:root,guest
+users:x:100:games
+guest:x:405:guest
+odd:x:99999999999:guest
+"""
 
 
 @pytest.fixture

@@ -113,7 +113,9 @@ def _accounts(root: int) -> Iterator[_Account]:
 def _groups(root: int) -> Iterator[_Group]:
     for fields in _lines(root, "etc/group", 3):
         if _is_id(fields[2]):
-            yield _Group(fields[0], int(fields[2]), tuple(fields[3].split(",")) if len(fields) > 3 else ())
+            members = fields[3].split(",") if len(fields) > 3 else []
+            # A group without members would otherwise have one without a name, which is whom an unknown id is taken for.
+            yield _Group(fields[0], int(fields[2]), tuple(filter(None, members)))
 
 
 def _lines(root: int, path: str, least: int) -> Iterator[list[str]]:
