@@ -64,7 +64,7 @@ def test_a_container_and_its_removal(address: str) -> None:
             # sec_47: an image's labels must not steer the daemon.
             assert container.labels == {"own": "1", "mine": "2", creations.STOP_SIGNAL: "SIGQUIT"}
             assert (await client.snapshots("overlayfs").stat("c")).parent
-            with pytest.raises(errors.AlreadyExists):
+            with pytest.raises(errors.AlreadyExists, match='container "c": already exists'):
                 await creations.create(client, plan)
             assert await client.containers.get("c") == container
             assert await client.snapshots("overlayfs").mounts("c")

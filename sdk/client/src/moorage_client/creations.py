@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +48,7 @@ async def create(client: Client, plan: Plan) -> Container:
     """
     async with client.leased() as leased:
         config = await unpacked_config(leased, plan)
-        rootfs = await leased.snapshots(plan.snapshotter).prepare(plan.id, config.chain_id)
+        rootfs = await _prepare(leased, plan, config)
         try:
             user = await resolve_user(plan.settings.user or config.user, rootfs)
             spec = specs.build(client.namespace, plan.id, config, user, plan.settings, specs.this_host())
@@ -55,6 +56,19 @@ async def create(client: Client, plan: Plan) -> Container:
         except BaseException:
             await _remove_snapshot(leased, plan)
             raise
+
+
+async def _prepare(client: Client, plan: Plan, config: Config) -> tuple[Mount, ...]:
+    """The container's snapshot. One that is there already usually belongs to a container of that id: say that then."""
+    try:
+        return await client.snapshots(plan.snapshotter).prepare(plan.id, config.chain_id)
+    except errors.AlreadyExists:
+        with suppress(errors.NotFound):
+            await client.containers.get(plan.id)
+            raise errors.AlreadyExists(
+                f'container "{plan.id}": already exists', hint="remove it, or give this one another name"
+            ) from None
+        raise
 
 
 async def remove(client: Client, container: Container) -> None:
