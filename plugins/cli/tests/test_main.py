@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.invoke(["ps", "--bogus"]) == 2
     assert main.invoke(["nonsense"]) == 2
     assert "No such command 'nonsense'" in capsys.readouterr().err
+
+
+def test_our_version_needs_no_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("-v", "--version"):
+        assert main.invoke(["-a", str(tmp_path / "none"), option]) == 0
+        assert capsys.readouterr().out == f"moorage {metadata.version('moorage-cli')}\n"
 
 
 def test_debug_behind_the_verb_is_not_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,6 +57,18 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "done[bold]" in stream.getvalue()
 
 
+def test_a_narrow_terminal_shows_whole_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress.display("busybox", stderr=True) as report:
+        for each in reports()[:4]:
+            report(each)
+    assert "layer-aaaaaaaaaaaa downloading 1.0 KiB" in stream.getvalue()
+    assert "…" not in stream.getvalue()
+
+
 def test_short_names() -> None:
     assert progress.short(LAYER) == "layer-" + "a" * 12
     assert progress.short("docker.io/library/x:1") == "docker.io/library/x:1"

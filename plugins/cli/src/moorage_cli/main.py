@@ -44,6 +44,15 @@ def _contributed(name: str) -> click.Command | None:
     return None
 
 
+def _print_version(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """Ours alone; ``moorage version`` asks the daemon too."""
+    if wanted and not ctx.resilient_parsing:
+        from importlib import metadata
+
+        click.echo(f"moorage {metadata.version('moorage-cli')}")
+        ctx.exit()
+
+
 def _environment(*names: str) -> str:
     return next((value for name in names if (value := os.environ.get(name))), "")
 
@@ -52,6 +61,15 @@ def _environment(*names: str) -> str:
 @click.option("-a", "--address", metavar="PATH", help="Socket of the daemon (or MOORAGE_ADDRESS, CONTAINERD_ADDRESS).")
 @click.option("-n", "--namespace", metavar="NAME", help="Namespace to work in (or CONTAINERD_NAMESPACE).")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+@click.option(
+    "-v",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show our version.",
+)
 @click.pass_context
 def command(ctx: click.Context, address: str | None, namespace: str | None, debug: bool) -> None:
     """Containers and images of mooraged, or of any daemon that speaks containerd's API."""

@@ -15,6 +15,9 @@ Report = Callable[[Progress], None]
 _FINISHED = frozenset({"complete", "done", "already exists", "extracting", "extracted"})
 """What comes behind the last byte of a download, in the words of core/transfer/local in containerd v2.3."""
 
+_WIDE = 72
+"""Columns below which bar, rate and total leave no room for what matters: which layer, what it does, how far it is."""
+
 _UNSAID = frozenset({"", "waiting"})
 
 
@@ -63,14 +66,15 @@ def _bars(title: str, stream: TextIO) -> Iterator[Report]:
     def text(format: str) -> TextColumn:
         return TextColumn(format, markup=False, table_column=Column(no_wrap=True))
 
+    console = Console(file=stream)
+    wide = console.width >= _WIDE
     columns = (
         text("{task.description}"),
         text("{task.fields[event]}"),
-        BarColumn(bar_width=20),
+        *((BarColumn(bar_width=20),) if wide else ()),
         text("{task.fields[amount]}"),
-        TransferSpeedColumn(table_column=Column(no_wrap=True)),
+        *((TransferSpeedColumn(table_column=Column(no_wrap=True)),) if wide else ()),
     )
-    console = Console(file=stream)
     console.print(tables.clean(title), highlight=False, markup=False)
     with Bars(*columns, console=console) as bars:
         rows: dict[str, Any] = {}
@@ -83,7 +87,7 @@ def _bars(title: str, stream: TextIO) -> Iterator[Report]:
             if name not in rows:
                 rows[name] = bars.add_task(tables.clean(name), total=progress.total, event="", amount="")
             done = progress.total if progress.event in _FINISHED else progress.progress
-            amount = f"{tables.size(done)} of {tables.size(progress.total)}"
+            amount = tables.size(done) + (f" of {tables.size(progress.total)}" if wide else "")
             event = tables.clean(progress.event)
             bars.update(rows[name], event=event, amount=amount, total=progress.total, completed=done)
 

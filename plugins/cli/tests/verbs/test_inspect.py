@@ -16,5 +16,6 @@ def test_which_kind(cli: Any) -> None:
     assert "spec" in json.loads(cli("inspect", "busybox").out)[0]
     assert "target" in json.loads(cli("inspect", "--type", "image", "busybox").out)[0]
     assert cli("inspect", "--type", "container", "nobody").code == 1
-    assert cli("inspect", "nobody").code == 1
+    assert cli("inspect", "nobody").err == 'moorage: container or image "nobody": not found\n'
+    assert 'image "nobody": not found' in cli("inspect", "--type", "image", "nobody").err
     assert cli("inspect", "No Body").code == 1

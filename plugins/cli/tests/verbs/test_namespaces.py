@@ -8,6 +8,8 @@ def test_there_and_gone(cli: Any) -> None:
     found = [json.loads(line) for line in cli("namespaces", "ls", "--format", "json").out.splitlines()]
     assert {"name": "other", "labels": {"a": "b"}} in found
     assert "a=b" in cli("namespaces", "ls").out
+    for words in ([], ["-q"], ["--format", "json"]):
+        assert cli("namespaces", *words).out == cli("namespaces", "ls", *words).out
     assert cli("namespaces", "create", "other").code == 1
     assert cli("namespaces", "rm", "other").out == "other\n"
     assert cli("namespaces", "rm", "other").code == 1

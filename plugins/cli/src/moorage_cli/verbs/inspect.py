@@ -37,7 +37,9 @@ async def _inspect(client: Client, name: str, kind: str | None) -> dict[str, Any
                 raise
     try:
         return await _image(client, await lookups.image(client, name))
-    except errors.InvalidArgument:
+    except (errors.InvalidArgument, errors.NotFound):
+        if kind == "image":
+            raise
         raise errors.NotFound(f'container or image "{name}": not found') from None
 
 

@@ -9,9 +9,14 @@ from moorage_client.clients import Client
 from moorage_sdk import errors
 
 
-@click.group("namespaces")
-def command() -> None:
-    """List, create and remove namespaces."""
+@click.group("namespaces", invoke_without_command=True)
+@click.option("-q", "--quiet", is_flag=True, help="Names only.")
+@options.output_format
+@click.pass_context
+def command(ctx: click.Context, quiet: bool, format: str) -> None:
+    """List, create and remove namespaces; list them when there is no word behind it."""
+    if ctx.invoked_subcommand is None:
+        _show(quiet, format)
 
 
 @command.command("ls")
@@ -19,6 +24,10 @@ def command() -> None:
 @options.output_format
 def list_(quiet: bool, format: str) -> None:
     """List namespaces."""
+    _show(quiet, format)
+
+
+def _show(quiet: bool, format: str) -> None:
     found = sessions.run(lambda client: client.namespaces.list())
     if quiet:
         for each in found:
