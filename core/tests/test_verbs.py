@@ -42,6 +42,11 @@ def test_the_default_configuration_has_every_plugins_table(site: Any, say: Calla
     assert table["plugins"] == {f"{A}.one": {"size": 1, "delay": "100ms"}}
 
 
+def test_help_of_verbs(say: Callable[..., str]) -> None:
+    for words in ("config --help", "config -h", "config default --help"):
+        assert "mooraged config check: Print warnings\n" in say(words)
+
+
 def test_the_dump_is_what_files_say_over_the_defaults(site: Any, say: Callable[..., str], write: Write) -> None:
     site.plugin("one", PLUGIN.format("one"))
     site.plugin("off", PLUGIN.format("off"))

@@ -48,6 +48,8 @@ def parser(program: Program) -> argparse.ArgumentParser:
     parser.add_argument("--state", metavar="DIR", help=f"what a reboot may take ({program.state})")
     parser.add_argument("-v", "--version", action="version", version=program.version)
     parser.add_argument(
-        "verb", nargs=argparse.REMAINDER, help="config default, config dump, config check, plugin list, or a plugin's"
+        "verb",
+        nargs=argparse.REMAINDER,
+        help="config default, config dump, config migrate, config check, plugin list, or a plugin's",
     )
     return parser

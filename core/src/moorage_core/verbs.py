@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from moorage_core import daemons, discovery, writers
@@ -31,12 +31,20 @@ def find(words: Sequence[str], installed: Installed) -> Verb:
     }
     if tuple(words) in known:
         return known[tuple(words)]
+    if words[-1] in ("-h", "--help") and any(each[0] == words[0] for each in known):
+        return lambda request, program, installed: _help(program, known)
     contributed = {candidate.name: candidate for candidate in installed.candidates(discovery.VERBS)}
     if words[0] in contributed:
         verb = cast(Contributed, contributed[words[0]].load())
         return lambda request, program, installed: verb(words[1:]) or 0
     names = [" ".join(each) for each in known] + sorted(contributed)
     raise errors.NotFound(f'verb "{" ".join(words)}": not found', hint=f"there are {', '.join(names)}")
+
+
+def _help(program: Program, known: Mapping[tuple[str, ...], Verb]) -> int:
+    for words, verb in known.items():
+        print_(f"{program.name} {' '.join(words)}: {(verb.__doc__ or '').partition('.')[0]}\n")
+    return 0
 
 
 def default(request: Request, program: Program, installed: Installed) -> int:
