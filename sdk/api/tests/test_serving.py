@@ -89,6 +89,19 @@ def test_an_answer_that_is_an_error_is_not_logged(tmp_path: Path, caplog: pytest
     assert not [record for record in caplog.records if record.name == serving.__name__]
 
 
+def test_a_refusal_without_a_class_is_logged_in_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What an OCI runtime says arrives so; the reader of the log learns nothing from our own frames."""
+    handler = serving.handler(IMAGES, {"Get": failing(errors.Error("runc create failed"))})
+
+    async def use(channel: grpc.aio.Channel) -> Any:
+        return await status_of(channel, f"/{IMAGES}/Get")
+
+    with caplog.at_level(logging.ERROR, logger=serving.__name__):
+        served(tmp_path, use, handler)
+    [record] = [record for record in caplog.records if record.name == serving.__name__]
+    assert (record.exc_info, record.__dict__["error"]) == (None, "runc create failed")
+
+
 def test_an_implementation_may_abort_by_itself(tmp_path: Path) -> None:
     async def abort(request: Any, context: grpc.aio.ServicerContext) -> None:
         await context.abort(grpc.StatusCode.DATA_LOSS, "gone")

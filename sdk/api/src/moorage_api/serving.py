@@ -128,6 +128,8 @@ async def _abort(method: methods.Method, context: grpc.aio.ServicerContext, erro
         raise error
     code = errors.code(error)
     if code == errors.CODES[sdk_errors.Error]:
-        # A class of ours is an answer; anything else is a fault, and the peer does not get the traceback.
-        logger.error("%s failed", method.path, exc_info=error)
+        # An error of ours is an answer, such as a runtime's refusal; anything else is a fault of ours, whose traceback
+        # stays here.
+        fault = None if isinstance(error, sdk_errors.Error) else error
+        logger.error("%s failed", method.path, exc_info=fault, extra={} if fault else {"error": errors.text(error)})
     await context.abort(STATUSES[code], errors.text(error))
