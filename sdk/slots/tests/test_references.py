@@ -59,6 +59,11 @@ def test_a_digest_decides() -> None:
     assert Reference("a.io", "b", "c").object == "c"
 
 
+def test_nothing_is_called_empty() -> None:
+    with pytest.raises(errors.InvalidArgument, match='"": is empty'):
+        references.parse("")
+
+
 def test_upper_case_gets_a_hint() -> None:
     with pytest.raises(errors.InvalidArgument) as caught:
         references.parse("docker.io/Alpine")

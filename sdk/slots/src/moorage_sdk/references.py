@@ -62,6 +62,8 @@ class Reference:
 
 def parse(text: str) -> Reference:
     """Read a reference, full or short. Raises errors.InvalidArgument, saying which part is wrong."""
+    if not text:
+        raise _invalid(text, "is empty")
     if _IDENTIFIER.fullmatch(text):
         raise _invalid(text, "is an identifier, not a name")
     name, at, digest = text.partition("@")
