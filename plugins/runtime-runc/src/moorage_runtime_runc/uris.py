@@ -26,7 +26,7 @@ def parse(text: str) -> Uri | None:
         return None
     path, _, query = rest.partition("?")
     if not path.startswith("/"):
-        raise errors.InvalidArgument(f'stdio "{text}": a host or a relative path in the URI')
+        raise errors.InvalidArgument(f'stdio "{text}": must be scheme:///path, without a host')
     pairs = (each.partition("=") for each in query.split("&") if each)
     return Uri(scheme, unescape(path), tuple((_word(key), _word(value)) for key, _, value in pairs))
 
