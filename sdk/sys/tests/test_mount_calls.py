@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,23 @@ def test_overlay_with_more_lower_directories_than_a_page_holds(tmp_path: Path, t
     assert len(list(target.iterdir())) == layers
     (target / "new").touch()
     assert (tmp_path / "upper/new").exists()
+
+
+@pytest.mark.parametrize("layers", [2, 128])
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        (("noatime",), {"noatime"}),
+        (("strictatime", "nodiratime"), {"nodiratime"}),
+        (("nosuid",), {"nosuid", "relatime"}),
+    ],
+)
+def test_flags_reach_overlays_of_any_length(
+    tmp_path: Path, target: Path, layers: int, options: tuple[str, ...], shown: set[str]
+) -> None:
+    made = overlay(tmp_path, layers, "a-rather-long-name-of-a-directory-that-holds-the-layers")
+    mount_calls.perform(replace(made, options=(*made.options, *options)), str(target))
+    assert set(mountinfo.holding(str(target)).options) == {"rw", *shown}
 
 
 def test_long_overlay_without_the_mount_api(tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

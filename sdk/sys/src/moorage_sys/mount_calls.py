@@ -20,6 +20,12 @@ _MNT_DETACH = 2
 _DATA_LIMIT = os.sysconf("SC_PAGE_SIZE") - 512
 _SAME_ATTRIBUTES = MS_RDONLY | mount_options.MS_NOSUID | mount_options.MS_NODEV | mount_options.MS_NOEXEC
 """Flags of mount(2) that are attributes of fsmount(2) by the same numbers."""
+_OTHER_ATTRIBUTES = (
+    (mount_options.MS_NOATIME, 0x10),
+    (mount_options.MS_STRICTATIME, 0x20),
+    (mount_options.MS_NODIRATIME, 0x80),
+)
+"""Flags of mount(2) with their attributes of fsmount(2) (``include/uapi/linux/mount.h``)."""
 _HELPERS = {"fuse.": "mount.fuse", "fuse3.": "mount.fuse3"}
 _HELPER_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
@@ -110,7 +116,7 @@ def _locked_flags(target: str) -> int:
 def _mount_long_overlay(data: Sequence[str], flags: int, target: str, stack: ExitStack) -> None:
     lower = mount_options.value(data, "lowerdir").split(":")
     others = [option for option in data if not option.startswith("lowerdir=")]
-    attributes = flags & _SAME_ATTRIBUTES
+    attributes = flags & _SAME_ATTRIBUTES | sum(attribute for flag, attribute in _OTHER_ATTRIBUTES if flags & flag)
     parameters: list[tuple[str, str | None]] = [("lowerdir+", directory) for directory in lower]
     for option in others:
         name, equals, value = option.partition("=")
