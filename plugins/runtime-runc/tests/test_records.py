@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,24 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_missing_and_broken_records(tmp_path: Path) -> None:
     with pytest.raises(errors.NotFound):
         records.read(tmp_path)
-    for text in ("", "[]", "{}", '{"init": {"id": 1}, "execs": []}', "\x00"):
+    for text in ("", "[]", "{}", '{"init": {"id": 1}, "execs": []}', "\x00", "0", '{"init": null, "execs": []}'):
         (tmp_path / records.FILE).write_text(text)
         with pytest.raises(errors.DataLoss):
             records.read(tmp_path)
+
+
+def test_an_event_that_is_no_event_is_noticed_while_reading(tmp_path: Path) -> None:
+    records.write(replace(record(tmp_path), event_number=1, event="0x"))
+    with pytest.raises(errors.DataLoss, match="hexadecimal"):
+        records.read(tmp_path)
+
+
+def test_the_index_passes_by_what_it_did_not_make(tmp_path: Path) -> None:
+    index = Index(tmp_path / "tasks")
+    index.add("ns", "c", tmp_path / "one")
+    (tmp_path / "tasks/.nfs0001").touch()
+    (tmp_path / "tasks/ns/file").touch()
+    assert list(index.bundles()) == [("ns", "c", tmp_path / "one")]
 
 
 def test_the_index_leads_to_bundles(tmp_path: Path) -> None:

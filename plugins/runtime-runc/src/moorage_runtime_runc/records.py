@@ -76,10 +76,11 @@ def read(bundle: Path) -> TaskRecord:
     try:
         data = json.loads(path.read_text("utf-8"))
         init, execs = _process(data.pop("init")), tuple(_process(each) for each in data.pop("execs"))
+        bytes.fromhex(data.get("event", ""))  # a fault is found here and not in the middle of an adoption
         return TaskRecord(**{**data, "settings": Settings(**data["settings"])}, init=init, execs=execs)
     except FileNotFoundError as error:
         raise errors.NotFound(f'task record "{path}": not found') from error
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise errors.DataLoss(f'task record "{path}": {error}') from error
 
 
@@ -104,9 +105,9 @@ class Index:
 
     def bundles(self) -> Iterator[tuple[str, str, Path]]:
         """Namespace, id and bundle of every container, also of one whose bundle is no longer there."""
-        for namespace in sorted(self._folder.iterdir()):
-            for link in sorted(namespace.iterdir()):
-                yield namespace.name, link.name, link.readlink()
+        for link in sorted(self._folder.glob("*/*")):
+            if link.is_symlink():
+                yield link.parent.name, link.name, link.readlink()
 
 
 def _process(data: dict[str, Any]) -> ProcessRecord:
