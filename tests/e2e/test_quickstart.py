@@ -23,9 +23,10 @@ pytestmark = [
 
 
 def left_over() -> set[str]:
-    """Directories and processes of quickstart's daemons, by path and by command."""
+    """Directories, cgroups and processes of quickstart's daemons, by path and by command."""
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return {str(path) for path in Path("/run").glob("moorage-quickstart.*")} | {
+    paths = [*Path("/run").glob("moorage-quickstart.*"), *Path("/sys/fs/cgroup").glob("**/quickstart-*")]
+    return {str(path) for path in paths} | {
         line for line in processes.splitlines() if "/run/moorage-quickstart." in line
     }
 
@@ -56,6 +57,13 @@ def test_with_a_registry_it_runs_the_image_named(tree: Path, tmp_path: Path) -> 
         image = f"{registry.address}/test/busybox:latest"
         images.push(layout, "busybox", image)
         done = quickstart(tree, image)
+        wrong = f"{registry.address}/test/nothing:latest"
+        before = left_over()
+        refused = subprocess.run([tree / "quickstart", wrong], capture_output=True, text=True, timeout=280, check=False)
+        assert left_over() == before
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == f'quickstart: image "{wrong}": cannot be had (the reason is above)'
+    assert "hello" not in refused.stdout
     assert "no registry for" not in done.stderr
     assert f"running echo in {image}" in done.stderr
 
@@ -67,3 +75,9 @@ def test_who_is_not_root_is_told_so() -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert 'user "nobody": not root' in done.stderr
+
+
+def test_an_option_that_is_none_is_no_image() -> None:
+    done = subprocess.run([ROOT / "quickstart", "--bogus"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'option "--bogus": unknown' in done.stderr
