@@ -100,7 +100,7 @@ def test_a_read_only_directory_is_named(tmp_path: Path) -> None:
     """It came out as a bare OSError with a traceback."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(tmp_path)], check=True)
     try:
-        with pytest.raises(errors.FailedPrecondition, match=f'"{tmp_path}": Read-only file system'):
+        with pytest.raises(errors.FailedPrecondition, match=f'"{tmp_path}": Read-only file system \\(mount it'):
             directories.exact(tmp_path, 0o700)
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)

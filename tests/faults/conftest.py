@@ -70,7 +70,7 @@ def small(base: Path) -> Iterator[Path]:
         file.truncate(SIZE)
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
     try:
-        mounts.mount(Mount("ext4", str(disk), ("loop",)), root)
+        mounts.mount(Mount("ext4", str(disk), ("loop", "errors=remount-ro")), root)
     except OSError as error:
         pytest.skip(f"no loop device: {error}")
     yield root

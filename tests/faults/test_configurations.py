@@ -125,5 +125,5 @@ def test_a_daemon_says_which_directory_it_cannot_use(base: Path) -> None:
     daemon = Daemon(Program(moorage().command), base)
     process = daemon.spawn()
     assert process.wait(60) == 1
-    assert f'directory "{base}/root": a file is in its place' in daemon.tail()
+    assert f'directory "{base}/root": a file is in its place (move it away' in daemon.tail()
     assert (base / "root").read_text() == "a file"

@@ -92,8 +92,29 @@ def test_a_read_only_directory(base: Path, which: str) -> None:
     daemon = Daemon(moorage(), base)
     assert daemon.spawn().wait(60) == 1
     last = daemon.tail().strip().splitlines()[-1]
-    assert str(folder) in last and "Read-only file system" in last
+    assert last.startswith(f'mooraged: directory "{folder}": Read-only file system (mount it writable')
     assert "Traceback" not in daemon.tail()
+
+
+def test_a_disk_that_the_kernel_makes_read_only(small: Path, base: Path, namespace: str, archive: Path) -> None:
+    """As after an error of the disk. Who only reads is served on; the rest is there again with the disk."""
+    with Daemon(moorage(), base, namespaces=[namespace]) as daemon:
+        daemon.ctr("-n", namespace, "images", "import", str(archive))
+        subprocess.run(["mount", "-o", "remount,abort", small], check=True)
+        for words in (["images", "import", str(archive)], ["images", "rm", "--sync", BUSYBOX]):
+            failed = daemon.ctr("-n", namespace, *words, check=False)
+            assert failed.returncode != 0
+            assert f'"{small}/' in failed.stderr and "read-only file system" in failed.stderr.lower(), failed.stderr
+        assert daemon.ctr("-n", namespace, "images", "ls", "-q").stdout.split() == [BUSYBOX]
+        daemon.terminate()
+        assert daemon.spawn().wait(60) == 1
+        assert f'mooraged: directory "{small}": Read-only file system (' in daemon.tail().splitlines()[-1]
+        mounts.unmount_recursive(small)
+        subprocess.run(["fsck.ext4", "-fy", base / "disk"], stdout=subprocess.DEVNULL, check=False)
+        mounts.mount(Mount("ext4", str(base / "disk"), ("loop",)), small)
+        daemon.start()
+        verify_world(daemon.world).assert_clean()
+        assert daemon.ctr("-n", namespace, "run", "--rm", BUSYBOX, "web", "echo", "there").stdout == "there\n"
 
 
 def lose_power(folder: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from moorage_sdk import errors
 
+_HINTS = {errno.EROFS: "mount it writable, or name another one", errno.ENOSPC: "free some space"}
+
 
 def exact(path: Path, mode: int) -> Path:
     """Make a directory, or bring an existing one to ``mode``. Parents are made 0711 and otherwise left alone.
@@ -25,7 +27,7 @@ def exact(path: Path, mode: int) -> Path:
                 f'directory "{path}": writable by others and not ours', hint="give it to the daemon's user"
             ) from None
     except OSError as error:  # a read-only file system
-        raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
+        raise _refusal(path, error) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise errors.PermissionDenied(
             f'directory "{path}": not writable by uid {os.geteuid()}',
@@ -67,7 +69,9 @@ def _one(path: Path, mode: int) -> None:
         path.mkdir(mode)
     except FileExistsError:
         if not path.is_dir():
-            raise errors.FailedPrecondition(f'directory "{path}": a file is in its place') from None
+            raise errors.FailedPrecondition(
+                f'directory "{path}": a file is in its place', hint="move it away, or name another one"
+            ) from None
     except PermissionError as error:
         raise errors.PermissionDenied(
             f'directory "{path}": {os.strerror(error.errno or 0)}',
@@ -75,6 +79,11 @@ def _one(path: Path, mode: int) -> None:
         ) from error
     except OSError as error:
         if error.errno != errno.EROFS or not path.is_dir():  # which is said before that the directory exists
-            raise errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}') from error
+            raise _refusal(path, error) from error
     else:
         path.chmod(mode)
+
+
+def _refusal(path: Path, error: OSError) -> errors.FailedPrecondition:
+    hint = _HINTS.get(error.errno or 0, "name another one")
+    return errors.FailedPrecondition(f'directory "{path}": {os.strerror(error.errno or 0)}', hint=hint)
