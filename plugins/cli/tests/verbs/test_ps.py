@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 
@@ -30,3 +31,18 @@ def test_json(cli: Any) -> None:
     )
     assert found["pid"] > 0
     assert found["exit_status"] is None
+
+
+def test_what_ended_in_the_foreground_is_shown_like_what_ended_behind_it(cli: Any) -> None:
+    cli("run", "--name", "front", "busybox", "sh", "-c", "exit 3")
+    cli("create", "--name", "new", "busybox", "true")
+    cli("create", "--name", "odd", "-l", "moorage/exit=no number", "busybox", "true")
+    lines = {line.split()[0]: line for line in cli("ps", "-a").out.splitlines()}
+    assert re.search(r"Exited \(3\) \d+ seconds? ago$", lines["front"])
+    assert lines["odd"].endswith("Created")
+    found = {each["id"]: each for each in map(json.loads, cli("ps", "-a", "--format", "json").out.splitlines())}
+    assert [(found[id]["status"], found[id]["exit_status"]) for id in ("front", "new", "odd")] == [
+        ("stopped", 3),
+        ("created", None),
+        ("created", None),
+    ]

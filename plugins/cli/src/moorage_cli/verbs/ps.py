@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
 from typing import Any
 
 import click
@@ -47,7 +48,8 @@ def is_running(process: Process | None) -> bool:
 def status(container: Container, process: Process | None) -> str:
     """``Up``, ``Paused``, ``Exited (0) 5 minutes ago``, ``Created``."""
     if process is None:
-        return _last_exit(container.labels.get(runs.EXIT, ""))
+        last = _last_exit(container)
+        return f"Exited ({last[0]}) {tables.ago(last[1])}" if last else "Created"
     match process.status:
         case Status.STOPPED:
             return f"Exited ({process.exit_status}) {tables.ago(process.exited_at)}".rstrip()
@@ -57,9 +59,13 @@ def status(container: Container, process: Process | None) -> str:
             return other.name.capitalize()
 
 
-def _last_exit(label: str) -> str:
-    code, _, at = label.partition(" ")
-    return f"Exited ({code}) at {at}" if at else "Created"
+def _last_exit(container: Container) -> tuple[int, int] | None:
+    """Exit code and time (nanoseconds since the epoch) of a task that is deleted; None where there was none."""
+    code, _, at = container.labels.get(runs.EXIT, "").partition(" ")
+    try:
+        return int(code), int(datetime.fromisoformat(at).timestamp()) * 10**9
+    except ValueError:  # labels are anybody's
+        return None
 
 
 def _name(container: Container) -> str:
@@ -85,15 +91,17 @@ def _row(container: Container, process: Process | None) -> tuple[str, ...]:
 
 
 def _object(container: Container, process: Process | None) -> dict[str, Any]:
+    last = None if process else _last_exit(container)
+    ended = process.exit_status if process and process.status is Status.STOPPED else last[0] if last else None
     return {
         "id": container.id,
         "name": _name(container),
         "image": container.image,
         "command": _command(container),
         "created_at": container.created_at,
-        "status": process.status.name.lower() if process else "created",
+        "status": process.status.name.lower() if process else "stopped" if last else "created",
         "pid": process.pid if process else 0,
-        "exit_status": process.exit_status if process and process.status is Status.STOPPED else None,
+        "exit_status": ended,
         "runtime": container.runtime.name,
         "snapshotter": container.snapshotter,
         "labels": dict(container.labels),
