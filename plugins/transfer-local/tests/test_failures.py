@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import pytest
@@ -37,7 +38,14 @@ def unverified() -> ssl.SSLCertVerificationError:
 def test_the_innermost_cause_is_told(cause: BaseException, words: str) -> None:
     for error in (cause, wrapped(cause)):
         told = failures.failed("subject", error)
-        assert str(told) == f"subject: {words}"
+        assert told.message == f"subject: {words}"
+        assert "SECRET" not in str(told)
+
+
+def test_who_reaches_nobody_is_asked_for_the_name() -> None:
+    for cause in (ConnectionRefusedError(111, "Connection refused"), socket.gaierror(-2, "Name or service not known")):
+        assert "name right" in failures.failed("subject", wrapped(cause)).hint
+    assert not failures.failed("subject", wrapped(TimeoutError("x"))).hint
 
 
 def test_plaintext_is_recognised() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -11,14 +12,16 @@ from moorage_sdk import errors
 class Failed(errors.Unavailable):
     """The connection, not the server's answer, went wrong. ``plaintext``: the peer did not speak TLS."""
 
-    def __init__(self, message: str, *, plaintext: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, hint: str = "", plaintext: bool = False) -> None:
+        super().__init__(message, hint=hint)
         self.plaintext = plaintext
 
 
 def failed(subject: str, error: BaseException) -> Failed:
     """``error`` of urllib3 or below, about ``subject``."""
-    return Failed(f"{subject}: {reason(error)}", plaintext=is_plaintext(error))
+    nobody = any(isinstance(cause, (ConnectionRefusedError, socket.gaierror)) for cause in _causes(error))
+    hint = "is the registry's name right, and can this host reach it?" if nobody else ""
+    return Failed(f"{subject}: {reason(error)}", hint=hint, plaintext=is_plaintext(error))
 
 
 def is_plaintext(error: BaseException) -> bool:
