@@ -22,7 +22,7 @@ def test_the_runtimes_words_reach_the_client_and_nothing_is_left(scenario: Any) 
         assert {each.name for each in bundle.iterdir()} == {"config.json", "rootfs"}
         with pytest.raises(errors.Error, match=r'create failed: .*"program": executable file not found in \$PATH'):
             await node.create(node.bundle("program", name="d"), "d")
-        with pytest.raises(errors.Error, match=r'create failed: "no-such-runtime": No such file'):
+        with pytest.raises(errors.Error, match=r'create failed: "no-such-runtime": No such file .*installed'):
             options = typeurls.pack(runc_options.Options(binary_name="no-such-runtime"))
             await node.create(node.bundle(name="e"), "e", options=options)
         await node.run(node.bundle("true", name="f"), "f")

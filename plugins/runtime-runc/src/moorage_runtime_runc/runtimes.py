@@ -172,7 +172,8 @@ class Runtime:
                 argv = [binary, *options, verb, *arguments]
                 pid = self._spawner.spawn(argv, stdio or {1: output, 2: output}, folder=self._bundle)
             except OSError as error:
-                raise errors.Error(f'OCI runtime {verb} failed: "{binary}": {error.strerror}') from error
+                hint = "is it installed?" if isinstance(error, FileNotFoundError) else ""
+                raise errors.Error(f'OCI runtime {verb} failed: "{binary}": {error.strerror}', hint=hint) from error
             ended = await self._reaper.watch(pid).ended
             if ended.code:
                 reason = _last_error(log) or _output(output) or f"{binary} did not terminate successfully: {ended.code}"
