@@ -23,9 +23,14 @@ pytestmark = [
 
 
 def left_over() -> set[str]:
-    """Directories, cgroups and processes of quickstart's daemons, by path and by command."""
+    """Directories, cgroups, runc's states and processes of quickstart's daemons, by path and by command."""
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    paths = [*Path("/run").glob("moorage-quickstart.*"), *Path("/sys/fs/cgroup").glob("**/quickstart-*")]
+    places = {
+        "/run": "moorage-quickstart.*",
+        "/run/containerd/runc": "quickstart-*",
+        "/sys/fs/cgroup": "**/quickstart-*",
+    }
+    paths = [path for place, pattern in places.items() for path in Path(place).glob(pattern)]
     return {str(path) for path in paths} | {
         line for line in processes.splitlines() if "/run/moorage-quickstart." in line
     }
