@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from moorage_core.signals import IMPATIENCE
+
 A = "io.example.alpha.v1"
 SECONDS = 30
 
@@ -262,6 +264,7 @@ def test_a_second_signal_does_not_wait_for_a_plugin_that_hangs(site: Any, demo: 
     assert daemon.process.stdout is not None
     while "closing" not in daemon.process.stdout.readline():
         pass
+    time.sleep(IMPATIENCE)  # sooner it would be the same request
     assert daemon.end(signal.SIGTERM)[0] == 1
 
 

@@ -49,8 +49,16 @@ def test_a_signal_that_another_thread_got_wakes_the_loop() -> None:
 
 
 def test_a_second_request_ends_at_once() -> None:
-    done = run("os.kill(me, signal.SIGTERM)\nos.kill(me, signal.SIGINT)\ntime.sleep(25)\nprint('never')")
+    done = run(
+        "os.kill(me, signal.SIGTERM)\ntime.sleep(0.6)\nos.kill(me, signal.SIGINT)\ntime.sleep(25)\nprint('never')"
+    )
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_request_that_is_sent_twice_is_one() -> None:
+    """As by ``timeout``, which tells the process and then its group."""
+    done = run("os.kill(me, signal.SIGTERM)\nos.kill(me, signal.SIGTERM)\nprint('cleans up', signals.stopping)")
+    assert (done.returncode, done.stdout.strip()) == (0, "cleans up True")
 
 
 def test_hangup_and_broken_pipe_do_nothing_here_and_are_default_in_children() -> None:

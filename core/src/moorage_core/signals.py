@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from types import FrameType
 
 from moorage_core import processes
@@ -17,16 +18,21 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 HARMLESS = (signal.SIGHUP, signal.SIGPIPE)
 """Handled by doing nothing, for SIG_IGN would be inherited by every child, down to the processes of containers."""
 
+IMPATIENCE = 0.5
+"""Seconds after a request to stop before another one means a person who will not wait. Until then it is the same one:
+``timeout`` and service managers signal the process and then its whole group, and such a daemon shall still clean up."""
+
 log = logging.getLogger(__name__)
 
 
 class Signals:
-    """SIGTERM and SIGINT stop, a second one at once; SIGUSR1 dumps stacks; SIGHUP and SIGPIPE do nothing."""
+    """SIGTERM and SIGINT stop, a later second one at once; SIGUSR1 dumps stacks; SIGHUP and SIGPIPE do nothing."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
+        self._since = 0.0
         self.stopping = False
 
     def install(self) -> None:
@@ -57,9 +63,12 @@ class Signals:
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self.stopping:
-            processes.leave(1)
-        self.stopping = True
+            if now - self._since >= IMPATIENCE:
+                processes.leave(1)
+            return
+        self.stopping, self._since = True, now
         if self._loop and self._event and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)
 
