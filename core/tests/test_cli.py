@@ -53,7 +53,7 @@ def test_the_version_is_the_programs(
 
 def test_flags_are_containerds() -> None:
     arguments = cli.parser(programs.CONTAINERD).parse_args(
-        ["-c", "/c", "-l", "debug", "-a", "/s", "--root", "/r", "--state", "/t", "config", "dump", "--more"]
+        ["-c", "/c", "-l", "DEBUG", "-a", "/s", "--root", "/r", "--state", "/t", "config", "dump", "--more"]
     )
     assert (arguments.config, arguments.log_level, arguments.address) == ("/c", "debug", "/s")
     assert (arguments.root, arguments.state, arguments.verb) == ("/r", "/t", ["config", "dump", "--more"])

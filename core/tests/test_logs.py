@@ -78,8 +78,8 @@ def test_levels(level: str, shown: list[str]) -> None:
     assert [line.split()[1].removeprefix("level=") for line in stream.getvalue().splitlines()] == shown
 
 
-def test_every_level_of_the_flag_is_one() -> None:
-    assert set(logs.LEVELS) == {"trace", "debug", "info", "warn", "error", "fatal", "panic"}
+def test_levels_are_those_of_logrus() -> None:
+    assert set(logs.LEVELS) == {"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"}
 
 
 def test_a_closed_stream_is_no_reason_to_raise() -> None:

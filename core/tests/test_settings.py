@@ -89,7 +89,7 @@ def test_all_faults_of_all_files_come_at_once(site: Any, write: Write, tmp_path:
         config='imports = ["bad.toml"]\noom_score = "5"\ndisabled_plugins = "all"\n[debug]\nlevel = "loud"\n'
         '[timeouts]\n"io.x" = "5"\n[plugins]\n"io.x" = 3\n',
     )
-    levels = '"", "trace", "debug", "info", "warn", "error", "fatal", "panic"'
+    levels = '"", "trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"'
     found = faults(site, path)
     assert found[0].startswith(f"{tmp_path}/bad.toml:1:5: ")
     assert sorted(found[1:]) == sorted(

@@ -42,7 +42,9 @@ def parser(program: Program) -> argparse.ArgumentParser:
         prog=program.name, description="The container daemon. Without a verb it serves, in the foreground."
     )
     parser.add_argument("-c", "--config", metavar="FILE", help=f"configuration file ({program.config}, if it exists)")
-    parser.add_argument("-l", "--log-level", metavar="LEVEL", help="trace, debug, info, warn, error, fatal or panic")
+    parser.add_argument(
+        "-l", "--log-level", metavar="LEVEL", type=str.lower, help="trace, debug, info, warn, error, fatal or panic"
+    )
     parser.add_argument("-a", "--address", metavar="PATH", help="socket to listen on")
     parser.add_argument("--root", metavar="DIR", help=f"what survives a reboot ({program.root})")
     parser.add_argument("--state", metavar="DIR", help=f"what a reboot may take ({program.state})")

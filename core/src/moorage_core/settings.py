@@ -22,7 +22,7 @@ OOM_SCORES = range(-1000, 1001)
 
 @dataclass(frozen=True)
 class Debug:
-    level: Literal["", "trace", "debug", "info", "warn", "error", "fatal", "panic"] = ""
+    level: Literal["", "trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"] = ""
     """How much is logged; empty is info."""
     format: Literal["", "text", "json"] = ""
     """How a log line looks; empty is text."""
