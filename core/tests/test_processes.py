@@ -131,8 +131,8 @@ def test_leaving_from_a_handler_that_interrupted_a_flush() -> None:
     assert done.returncode == 7
 
 
-def test_a_deadline_ends_a_process_that_hangs_and_spares_one_that_does_not() -> None:
-    done = run("processes.Deadline(0.2, 'x')\ntime.sleep(25)")
+def test_a_deadline_ends_a_process_that_hangs_and_spares_one_that_does_not(tmp_path: Path) -> None:
+    done = run("processes.Deadline(0.2, 'x')\ntime.sleep(25)", env={"TMPDIR": str(tmp_path)})
     assert done.returncode == 1
     done = run("deadline = processes.Deadline(0.2, 'x')\ndeadline.cancel()\ntime.sleep(0.5)\nprint('alive')")
     assert (done.returncode, done.stdout.strip()) == (0, "alive")

@@ -56,7 +56,7 @@ def test_ctr_failing_is_an_error_unless_allowed(base: Path) -> None:
 
 
 def test_ctr_without_an_answer_is_an_error_with_the_stacks(base: Path) -> None:
-    with Daemon(daemons.moorage(), base) as daemon:
+    with Daemon(daemons.moorage().with_env(TMPDIR=str(base)), base) as daemon:
         with pytest.raises(AssertionError, match=r"(?s)events: no answer in 1 s.*stacks of all threads"):
             daemon.ctr("events", timeout=1)
 
