@@ -13,6 +13,7 @@ import grpc.aio
 from moorage_api import serving
 from moorage_sdk import errors
 from moorage_sdk.services import Server, Service
+from moorage_server_grpc import departures
 from moorage_server_grpc.moorings import Mooring
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class GrpcServer(Server):
         self._server: grpc.aio.Server | None = None
 
     def _make(self) -> grpc.aio.Server:
+        departures.expect()
         server = grpc.aio.server(options=self._limits.options(), maximum_concurrent_rpcs=MAX_CALLS)
         server.add_generic_rpc_handlers((_Directory(self._services),))
         self._server = server
