@@ -18,7 +18,7 @@ def prepare(environment: MutableMapping[str, str], version: str | None = None) -
 
     The daemon never forks, so grpc needs no handlers around it; they hang processes that start children (grpc's issue
     37259). Since 1.80 the sockets of a server are polled by threads of their own, which pass each event on to the
-    thread that polls for asyncio: half as many switches again for a call, and a third more time (ADR 6).
+    thread that polls for asyncio: half as many switches again for a call, and more time (ADR 6).
     """
     environment["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     if _numbers(version or metadata.version("grpcio")) >= LISTENER_SINCE:
