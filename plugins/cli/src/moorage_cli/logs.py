@@ -90,4 +90,6 @@ async def follow(log: BinaryIO, ended: asyncio.Future[Any]) -> AsyncIterator[byt
             yield data
         if over:
             return
-        await asyncio.wait([ended], timeout=INTERVAL)
+        done, _ = await asyncio.wait([ended], timeout=INTERVAL)
+        if done:  # a shim that copies its container's output may tell of the end before it has copied all of it
+            await asyncio.sleep(INTERVAL)
