@@ -56,6 +56,16 @@ def test_the_two_outputs_are_apart(moorage: Moorage) -> None:
     assert (done.stdout, done.stderr) == (b"o1\no2\no3\n", b"e1\ne2\ne3\n")
 
 
+@pytest.mark.parametrize("server", ["mooraged"], indirect=True)
+def test_both_outputs_of_a_short_program_are_in_its_log(moorage: Moorage) -> None:
+    """Ours alone: under containerd's shim now and then the second is missing."""
+    for number in range(10):
+        name = f"short-{number}"
+        moorage("run", "-d", "--name", name, "busybox", "sh", "-c", "echo one; echo two >&2; echo three")
+        moorage("wait", name)
+        assert sorted(moorage("logs", name).stdout.split()) == [b"one", b"three", b"two"]
+
+
 def test_the_last_bytes_of_a_process_that_ends_at_once(moorage: Moorage) -> None:
     for _ in range(5):
         done = moorage("run", "--rm", "busybox", "sh", "-c", "head -c 60000 /dev/zero; exit 3")
