@@ -42,6 +42,18 @@ def test_start_kill_and_stop(base: Path, program: Program) -> None:
     assert not daemons.answers(daemon.address)
 
 
+def test_another_containerd_brings_its_ctr(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, script in (("containerd", "exit 3"), ("ctr", "echo mine")):
+        (base / name).write_text(f"#!/bin/sh\n{script}\n")
+        (base / name).chmod(0o755)
+    assert daemons.containerd().command == ("containerd",) or os.environ.get("MOORAGE_CONTAINERD")
+    monkeypatch.setenv("MOORAGE_CONTAINERD", str(base / "containerd"))
+    daemon = Daemon(daemons.containerd(), base)
+    assert daemon.spawn().wait(10) == 3
+    assert daemon.ctr("version").stdout == "mine\n"
+    daemon.sweep()
+
+
 def test_a_daemon_that_ends_at_once_is_told_with_its_log(base: Path) -> None:
     broken = Program((sys.executable, "-c", "import sys; sys.exit('no such luck')"))
     with pytest.raises(AssertionError, match=r"(?s)ended with 1:.*no such luck"), Daemon(broken, base):

@@ -11,6 +11,7 @@ Nothing outlives the ``with`` block: containers that a test left are killed, mou
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -38,6 +39,15 @@ STOP = 30.0
 
 _POLL = 0.02
 
+_UNWANTED = (
+    "io.containerd.grpc.v1.cri",
+    "io.containerd.cri.v1.images",
+    "io.containerd.cri.v1.runtime",
+    "io.containerd.podsandbox.controller.v1.podsandbox",
+    "io.containerd.nri.v1.nri",
+)
+"""Plugins of containerd that reach out of their own directories, by the names of all its versions."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -61,8 +71,16 @@ def moorage(config: str = "") -> Program:
 
 
 def containerd() -> Program:
-    """The host's containerd without CRI, which would want /etc/cni and a port."""
-    return Program(("containerd",), 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
+    """A containerd without CRI, which would want /etc/cni and a port, and without NRI and its socket of the host.
+
+    The one that ``MOORAGE_CONTAINERD`` names, with the shims and the ``ctr`` in its directory, or else the host's.
+    """
+    config = f"version = 2\ndisabled_plugins = [{', '.join(map(json.dumps, _UNWANTED))}]\n"
+    named = os.environ.get("MOORAGE_CONTAINERD", "")
+    if not named:
+        return Program(("containerd",), config)
+    search = os.pathsep.join([str(Path(named).parent), os.environ.get("PATH", os.defpath)])
+    return Program((named,), config, {"PATH": search})
 
 
 @contextmanager
@@ -113,6 +131,10 @@ class Daemon:
         return self.process.pid
 
     @property
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, **self.program.env}
+
+    @property
     def world(self) -> World:
         return World(self.address, self.root, self.state, self.namespaces, self.pid, self.others)
 
@@ -128,7 +150,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.program.env},
+                env=self._env,
                 start_new_session=True,
             )
         return self.process
@@ -170,13 +192,13 @@ class Daemon:
         return self.log.read_bytes()[-size:].decode("utf-8", "replace")
 
     def ctr(self, *words: str, timeout: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the host's ``ctr`` against it. Raises AssertionError with what it said unless ``check`` is false.
+        """Run the program's ``ctr`` against it, as a rule the host's.
 
-        Also when it takes longer than ``timeout`` seconds, with the stacks of the daemon's threads in its log.
+        Raises AssertionError with what it said unless ``check`` is false; also when it takes longer than ``timeout`` seconds, with the stacks of the daemon's threads in its log.
         """
         command = ["ctr", "--address", self.address, *words]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=self._env)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"ctr {' '.join(words)}: no answer in {timeout:g} s\n{self._stacks()}") from None
         assert not check or done.returncode == 0, f"ctr {' '.join(words)}: {done.stderr.strip()}\n{self.tail()}"
