@@ -194,7 +194,8 @@ class Daemon:
     def ctr(self, *words: str, timeout: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the program's ``ctr`` against it, as a rule the host's.
 
-        Raises AssertionError with what it said unless ``check`` is false; also when it takes longer than ``timeout`` seconds, with the stacks of the daemon's threads in its log.
+        Raises AssertionError with what it said unless ``check`` is false; also when it takes longer than ``timeout``
+        seconds, with the stacks of the daemon's threads in its log.
         """
         command = ["ctr", "--address", self.address, *words]
         try:
