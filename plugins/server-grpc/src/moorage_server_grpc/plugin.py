@@ -26,6 +26,8 @@ class UnixConfig:
     """Bytes of a request."""
     max_send_message_size: int = MAX_MESSAGE
     """Bytes of a response."""
+    reflection: bool = False
+    """Tell clients which services and messages there are (grpc.reflection.v1), for tools such as grpcurl."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,22 @@ class TcpConfig:
     """Bytes of a request."""
     max_send_message_size: int = MAX_MESSAGE
     """Bytes of a response."""
+    reflection: bool = False
+    """Tell clients which services and messages there are (grpc.reflection.v1), for tools such as grpcurl."""
 
 
 def make_unix(ctx: InitContext, config: UnixConfig) -> Server:
     mooring = Mooring(sockets.path_of(addresses.grpc(ctx)), config.uid, config.gid)
     limits = Limits(config.max_recv_message_size, config.max_send_message_size)
-    return UnixServer(mooring, ctx.all(SERVICE).values(), limits)
+    return UnixServer(mooring, ctx.all(SERVICE).values(), limits, reflection=config.reflection)
 
 
 def make_tcp(ctx: InitContext, config: TcpConfig) -> Server:
     if not config.address:
         raise Skip("no address is set")
     limits = Limits(config.max_recv_message_size, config.max_send_message_size)
-    return TcpServer(config.address, ctx.all(SERVICE).values(), _certificates(config), limits)
+    services = ctx.all(SERVICE).values()
+    return TcpServer(config.address, services, _certificates(config), limits, reflection=config.reflection)
 
 
 def _certificates(config: TcpConfig) -> Certificates | None:

@@ -13,7 +13,7 @@ import grpc.aio
 from moorage_api import serving
 from moorage_sdk import errors
 from moorage_sdk.services import Server, Service
-from moorage_server_grpc import departures
+from moorage_server_grpc import departures, reflections
 from moorage_server_grpc.moorings import Mooring
 
 log = logging.getLogger(__name__)
@@ -50,13 +50,16 @@ class Limits:
 class _Directory(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """All services as one handler, which asks the one that a method belongs to; grpc would ask each in turn."""
 
-    def __init__(self, services: Iterable[Service]) -> None:
+    def __init__(self, services: Iterable[Service], *, reflection: bool = False) -> None:
         self._handlers: dict[str, list[grpc.GenericRpcHandler]] = {}
         self._fallback = serving.fallback()
         for service in services:
             handlers = _handlers(service)
             for name in service.names:
                 self._handlers.setdefault(name, []).extend(handlers)
+        if reflection:
+            for name, handler in reflections.handlers(self._handlers).items():
+                self._handlers.setdefault(name, []).append(handler)
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         name = details.method.removeprefix("/").rpartition("/")[0]
@@ -68,17 +71,18 @@ class _Directory(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
 
 
 class GrpcServer(Server):
-    """What both servers share: services, limits, the way to stop."""
+    """What both servers share: services, whether they are told by reflection, limits, the way to stop."""
 
-    def __init__(self, services: Iterable[Service], limits: Limits) -> None:
+    def __init__(self, services: Iterable[Service], limits: Limits, *, reflection: bool) -> None:
         self._services = tuple(service for service in services if service.transport == "grpc")
         self._limits = limits
+        self._reflection = reflection
         self._server: grpc.aio.Server | None = None
 
     def _make(self) -> grpc.aio.Server:
         departures.expect()
         server = grpc.aio.server(options=self._limits.options(), maximum_concurrent_rpcs=MAX_CALLS)
-        server.add_generic_rpc_handlers((_Directory(self._services),))
+        server.add_generic_rpc_handlers((_Directory(self._services, reflection=self._reflection),))
         self._server = server
         return server
 
@@ -90,8 +94,15 @@ class GrpcServer(Server):
 class UnixServer(GrpcServer):
     """Serves on a unix socket of mode 0660."""
 
-    def __init__(self, mooring: Mooring, services: Iterable[Service], limits: Limits | None = None) -> None:
-        super().__init__(services, limits or Limits())
+    def __init__(
+        self,
+        mooring: Mooring,
+        services: Iterable[Service],
+        limits: Limits | None = None,
+        *,
+        reflection: bool = False,
+    ) -> None:
+        super().__init__(services, limits or Limits(), reflection=reflection)
         self._mooring = mooring
 
     @property
@@ -138,8 +149,10 @@ class TcpServer(GrpcServer):
         services: Iterable[Service],
         certificates: Certificates | None = None,
         limits: Limits | None = None,
+        *,
+        reflection: bool = False,
     ) -> None:
-        super().__init__(services, limits or Limits())
+        super().__init__(services, limits or Limits(), reflection=reflection)
         self._address = address
         self._certificates = certificates
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-APIS = ("google", "containerd", "cgroups", "health")
+APIS = ("google", "containerd", "cgroups", "health", "reflection")
 """Descriptor sets in ``descriptors/``, an importing one after those that it imports."""
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -30,6 +30,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "leases": ("services/leases/v1/leases.proto",),
     "mounts": ("services/mounts/v1/mounts.proto",),
     "namespaces": ("services/namespaces/v1/namespace.proto",),
+    "reflection": ("grpc/reflection/v1/reflection.proto",),
+    "reflection_alpha": ("grpc/reflection/v1alpha/reflection.proto",),
     "rpc_status": ("google/rpc/status.proto",),
     "runc_options": ("types/runc/options/oci.proto",),
     "runtime_options": ("types/runtimeoptions/v1/api.proto",),

@@ -31,6 +31,7 @@ WELL_KNOWN_MESSAGES = {
 OTHER_HOMES = {
     "google/rpc/status.proto": "google.rpc.status_pb2",  # googleapis-common-protos, which OTLP exporters import
     "grpc/health/v1/health.proto": "grpc_health.v1.health_pb2",  # grpcio-health-checking
+    "grpc/reflection/v1alpha/reflection.proto": "grpc_reflection.v1alpha.reflection_pb2",  # grpcio-reflection
 }
 """Files that another distribution registers too, and its module.
 

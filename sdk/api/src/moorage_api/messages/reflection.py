@@ -1,0 +1,5 @@
+"""Reflection of a gRPC server (grpc.reflection.v1)."""
+
+from moorage_api import definitions
+
+__getattr__, __dir__ = definitions.module(__name__)
