@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-APIS = ("google", "containerd", "cgroups", "health", "reflection")
+APIS = ("google", "containerd", "cgroups", "health", "reflection", "moorage")
 """Descriptor sets in ``descriptors/``, an importing one after those that it imports."""
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -24,6 +24,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "events/task.proto",
     ),
     "events_service": ("services/events/v1/events.proto",),
+    "gc": ("services/gc/v1/gc.proto",),
     "health": ("grpc/health/v1/health.proto",),
     "images": ("services/images/v1/images.proto", "events/image.proto"),
     "introspection": ("services/introspection/v1/introspection.proto",),
