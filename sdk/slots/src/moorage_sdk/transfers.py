@@ -104,9 +104,9 @@ class Push:
 class ExtraName:
     """A further name of an image, in the words of ``containerd.types.transfer.ImageReference``.
 
-    A prefix is completed: by the tag that an archive gives the image, or by the digest with ``add_digest``. An archive's
-    full name counts if the prefix begins it, or any with ``allow_overwrite``; ``skip_named_digest`` leaves the digest
-    away where there is such a name.
+    A prefix is completed: by the tag that an archive gives the image, or by the digest with ``add_digest``. A full name
+    in the archive counts if the prefix begins it, or any with ``allow_overwrite``; ``skip_named_digest`` leaves the
+    digest away where there is such a name.
     """
 
     name: str
@@ -148,7 +148,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Import:
-    """An archive: an OCI layout, or what ``docker save`` writes, in a tar; compressed only when ``media_type`` is empty.
+    """An archive: an OCI layout, or what ``docker save`` writes, in a tar. It may be compressed, unless it has a type.
 
     ``force_compress`` compresses plain layers of an archive that has no manifests of its own.
     """
