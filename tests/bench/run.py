@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import calls
 import memories
 import pulls
 import runs
@@ -32,6 +33,7 @@ MEASURES: dict[str, Callable[[sides.Bench], Sequence[Row]]] = {
     "pull": pulls.measure,
     "start": starts.measure,
     "memory": memories.measure,
+    "calls": calls.measure,
 }
 NEEDED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "busybox", "docker-registry", "skopeo", "debootstrap")
 
@@ -61,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--pulls", type=int, default=5, help="pairs of pulls")
     parser.add_argument("--starts", type=int, default=7, help="pairs of starts")
     parser.add_argument("--containers", type=int, default=10, help="containers for the memory of each more")
+    parser.add_argument("--records", type=int, default=10_000, help="containers that calls find")
+    parser.add_argument("--blocks", type=int, default=20, help="pairs of blocks of calls")
+    parser.add_argument("--blob", type=int, default=1024, help="MiB of the blob that is written and read")
+    parser.add_argument("--flows", type=int, default=3, help="pairs of its writes and reads")
     return parser
 
 
