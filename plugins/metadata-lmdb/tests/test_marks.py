@@ -10,6 +10,7 @@ from moorage_sdk.descriptors import OCI_MANIFEST, Descriptor
 from moorage_sdk.events import Payload
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Resource
+from moorage_sdk.sandboxes import Sandbox
 
 SPEC = Payload("spec", b"{}")
 REF = "containerd.io/gc.ref."
@@ -75,6 +76,16 @@ def test_a_container_keeps_its_snapshot_and_its_labels_references(rig: Any) -> N
     assert garbage(rig) == []
     rig.view().containers.delete("c")
     assert len(garbage(rig)) == 3
+
+
+def test_a_sandbox_keeps_what_its_labels_refer_to(rig: Any) -> None:
+    rig.layer("base")
+    digest = blob(rig, "pause")
+    labels = {REF + "content.pause": digest, REF + "snapshot.memory": "base"}
+    rig.view().sandboxes.create(Sandbox("p", Runtime(""), labels=labels))
+    assert garbage(rig) == []
+    rig.view().sandboxes.delete("p")
+    assert len(garbage(rig)) == 2
 
 
 def test_references_do_not_cross_namespaces(rig: Any) -> None:

@@ -11,6 +11,7 @@ from moorage_sdk.events import Payload
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Lease
 from moorage_sdk.namespaces import Namespace
+from moorage_sdk.sandboxes import Sandbox
 
 LABELS = {"a": "b", "ü": "☃"}
 CASES: list[tuple[tables.Table[Any], tuple[str, ...], Any]] = [
@@ -36,6 +37,14 @@ CASES: list[tuple[tables.Table[Any], tuple[str, ...], Any]] = [
         ),
     ),
     (rows.CONTAINERS, ("ns", "c"), Container("c", Runtime("r"))),
+    (
+        rows.SANDBOXES,
+        ("ns", "p"),
+        Sandbox(
+            "p", Runtime("r", Payload("o", b"\x00")), Payload("s", b""), "shim", LABELS, {"e": Payload("t", b"")}, 1, 2
+        ),
+    ),
+    (rows.SANDBOXES, ("ns", "p"), Sandbox("p", Runtime(""))),
     (rows.LEASES, ("ns", "l"), Lease("l", 7, LABELS)),
     (rows.HOLDINGS, ("ns", "l", "content", "d"), None),
     (rows.BLOBS, ("ns", "sha256:1"), Info("sha256:1", 0, 1, 2, LABELS)),

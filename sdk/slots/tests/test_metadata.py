@@ -6,7 +6,15 @@ def test_a_collection_of_nothing_found_nothing() -> None:
 
 
 def test_a_view_has_a_room_for_every_kind() -> None:
-    assert {"namespace", "content", "images", "containers", "leases", "snapshotter"} <= View.__abstractmethods__
+    assert {
+        "namespace",
+        "content",
+        "images",
+        "containers",
+        "sandboxes",
+        "leases",
+        "snapshotter",
+    } <= View.__abstractmethods__
 
 
 def test_the_slot_is_containerds() -> None:

@@ -18,6 +18,7 @@ from moorage_metadata_lmdb.ledgers import Ledger
 from moorage_metadata_lmdb.namespaces import NamespaceStore
 from moorage_metadata_lmdb.nodes import Node
 from moorage_metadata_lmdb.reservations import Reservations
+from moorage_metadata_lmdb.sandboxes import SandboxStore
 from moorage_metadata_lmdb.snapshots import SnapshotView
 from moorage_sdk import errors, metadata, namespaces
 from moorage_sdk.content import ContentStore
@@ -207,4 +208,8 @@ class View(metadata.View):
         return LeaseStore(self._ledger, self._scope)
 
     def snapshotter(self, name: str) -> SnapshotView:
+    @property
+    def sandboxes(self) -> SandboxStore:
+        return SandboxStore(self._ledger, self._scope)
+
         return SnapshotView(self._ledger, self._database.layers(name), self._scope)

@@ -107,6 +107,7 @@ def edges(reading: Reading, node: Node) -> Iterator[Node]:
     namespace = node.namespace
     if node.kind is Kind.SNAPSHOT:
         snapshotter, _, key = node.key.partition("/")
+        *_sandboxes(reading),
         if snapshot := reading.get(rows.SNAPSHOTS, namespace, snapshotter, key):
             yield from _of_snapshot(node, snapshot)
     elif node.kind is Kind.IMAGE:
@@ -132,6 +133,9 @@ def _of_snapshot(node: Node, row: Snapshot) -> Iterator[Node]:
         yield nodes.snapshot(node.namespace, node.key.partition("/")[0], row.parent, node.flat)
     yield from () if node.flat else references.forward(node.namespace, row.labels)
 
+    elif node.kind is Kind.SANDBOX:
+        if sandbox := reading.get(rows.SANDBOXES, namespace, node.key):
+            yield from references.forward(namespace, sandbox.labels)
 
 def _of_image(node: Node, row: Image) -> Iterator[Node]:
     yield Node(Kind.CONTENT, node.namespace, row.target.digest, node.flat)
@@ -211,6 +215,10 @@ def _snapshots(reading: Reading, mark: Mark) -> Iterator[Node]:
 
 
 def _promotions(reading: Reading) -> Iterator[Node]:
+def _sandboxes(reading: Reading) -> Iterator[Node]:
+    return (Node(Kind.SANDBOX, parts[0], parts[1]) for parts, _ in reading.scan(rows.SANDBOXES))
+
+
     for (namespace, snapshotter, key), row in reading.scan(rows.PROMOTIONS):
         yield nodes.snapshot(namespace, snapshotter, key)
         if row.parent:

@@ -64,7 +64,7 @@ class NamespaceStore(Namespaces):
                 raise errors.FailedPrecondition(
                     f'namespace "{name}" must be empty, but it still has {", ".join(left)}: failed precondition'
                 )
-            for table in (rows.LEASES, rows.HOLDINGS, rows.INGESTS, rows.PROMOTIONS):
+            for table in (rows.SANDBOXES, rows.LEASES, rows.HOLDINGS, rows.INGESTS, rows.PROMOTIONS):
                 change.clear(table, name)
             change.delete(rows.NAMESPACES, name)
             change.emit(name, "/namespaces/delete", messages.NamespaceDelete(name=name))

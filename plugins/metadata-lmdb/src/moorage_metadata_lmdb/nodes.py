@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 
 class Kind(Enum):
-    """Kinds of objects (``core/metadata/gc.go``). Containers are never collected, only followed."""
+    """Kinds of objects (``core/metadata/gc.go``). Containers and sandboxes are never collected, only followed."""
 
     CONTENT = "content"
     SNAPSHOT = "snapshot"
     CONTAINER = "container"
     IMAGE = "image"
     LEASE = "lease"
+    SANDBOX = "sandbox"
     INGEST = "ingest"
 
 

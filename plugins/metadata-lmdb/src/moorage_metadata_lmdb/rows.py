@@ -16,6 +16,7 @@ from moorage_sdk.events import Payload
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Lease
 from moorage_sdk.namespaces import Namespace
+from moorage_sdk.sandboxes import Sandbox
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,24 @@ def _decode_image(parts: Parts, fields: Fields) -> Image:
     return Image(parts[1], target, **_times(fields))
 
 
+def _carried(row: Container | Sandbox) -> Fields:
+    return {
+        "runtime": row.runtime.name,
+        "options": _pack(row.runtime.options),
+        "spec": _pack(row.spec),
+        "extensions": {name: _pack(payload) for name, payload in row.extensions.items()},
+    }
+
+
+def _carrying(fields: Fields) -> Fields:
+    extensions = {name: _unpack(payload) for name, payload in fields.get("extensions", {}).items()}
+    return {
+        "runtime": Runtime(fields.get("runtime", ""), _unpack(fields.get("options"))),
+        "spec": _unpack(fields.get("spec")),
+        "extensions": {name: payload for name, payload in extensions.items() if payload is not None},
+    }
+
+
 def _encode_container(row: Container) -> Fields:
     texts = {name: getattr(row, name) for name in ("image", "snapshotter", "snapshot_key", "sandbox")}
     return (
@@ -103,15 +122,16 @@ def _encode_container(row: Container) -> Fields:
 
 
 def _decode_container(parts: Parts, fields: Fields) -> Container:
-    extensions = {name: _unpack(payload) for name, payload in fields.get("extensions", {}).items()}
-    return Container(
-        parts[1],
-        Runtime(fields.get("runtime", ""), _unpack(fields.get("options"))),
-        _unpack(fields.get("spec")),
-        extensions={name: payload for name, payload in extensions.items() if payload is not None},
-        **{name: fields.get(name, "") for name in ("image", "snapshotter", "snapshot_key", "sandbox")},
-        **_times(fields),
-    )
+    texts = {name: fields.get(name, "") for name in ("image", "snapshotter", "snapshot_key", "sandbox")}
+    return Container(parts[1], **texts, **_carrying(fields), **_times(fields))
+
+
+def _encode_sandbox(row: Sandbox) -> Fields:
+    return _timed(row) | _carried(row) | {"sandboxer": row.sandboxer}
+
+
+def _decode_sandbox(parts: Parts, fields: Fields) -> Sandbox:
+    return Sandbox(parts[1], sandboxer=fields.get("sandboxer", ""), **_carrying(fields), **_times(fields))
 
 
 def _index_ingest(parts: Parts, row: Ingest) -> Iterable[bytes]:
@@ -131,6 +151,7 @@ def _index_promotion(parts: Parts, row: Promotion) -> Iterable[bytes]:
     # Until it is settled, both keys that the snapshot may have in the backend are known ones.
     yield key("snapshot", parts[1], row.backend)
 
+SANDBOXES: Table[Sandbox] = Table("sandboxes", Kind.SANDBOX, _encode_sandbox, _decode_sandbox)
 
 NAMESPACES: Table[Namespace] = Table(
     "namespaces",
@@ -179,6 +200,7 @@ PROMOTIONS: Table[Promotion] = Table(
         fields["backend"],
         fields.get("parent", ""),
         fields.get("labels", {}),
+    SANDBOXES,
         fields.get("lease", ""),
     ),
     _index_promotion,

@@ -1,8 +1,8 @@
 """The slot ``metadata``: names for everything, and the only place where namespaces are applied.
 
-``view(namespace)`` hands out one namespace's content, snapshots, images, containers and leases. Services hold views and
-nothing else. All of it lies in one transactional store, so that a change across kinds is one transaction, and garbage
-collection sees one consistent state.
+``view(namespace)`` hands out one namespace's content, snapshots, images, containers, sandboxes and leases. Services
+hold views and nothing else. All of it lies in one transactional store, so that a change across kinds is one
+transaction, and garbage collection sees one consistent state.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from moorage_sdk.content import ContentStore
 from moorage_sdk.images import Images
 from moorage_sdk.leases import Leases
 from moorage_sdk.namespaces import Namespaces
+from moorage_sdk.resources import Resources
+from moorage_sdk.sandboxes import Sandboxes
 from moorage_sdk.slots import Slot
 from moorage_sdk.snapshots import Snapshotter
 
@@ -47,6 +49,10 @@ class View(ABC):
     @property
     @abstractmethod
     def containers(self) -> Containers: ...
+
+    @property
+    @abstractmethod
+    def sandboxes(self) -> Sandboxes: ...
 
     @property
     @abstractmethod

@@ -9,6 +9,7 @@ from moorage_sdk.events import Payload
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Resource
 from moorage_sdk.namespaces import Namespace
+from moorage_sdk.sandboxes import Sandbox
 from moorage_testkit.fakes.metadata import MemoryMetadata
 
 TARGET = Descriptor("mt", "sha256:1", 1)
@@ -84,3 +85,20 @@ def test_namespaces() -> None:
     namespaces.delete("x")
     with pytest.raises(errors.NotFound):
         namespaces.delete("x")
+
+
+def test_sandboxes() -> None:
+    sandboxes = MemoryMetadata().view("a").sandboxes
+    with pytest.raises(errors.InvalidArgument):
+        sandboxes.create(Sandbox("", Runtime("r")))
+    created = sandboxes.create(Sandbox("s", Runtime("r"), sandboxer="shim", labels={"a": "1"}))
+    assert sandboxes.list() == [created]
+    with pytest.raises(errors.AlreadyExists):
+        sandboxes.create(created)
+    updated = sandboxes.update(Sandbox("s", Runtime("q"), labels={"b": "2"}), ("labels.b", "runtime"))
+    assert (updated.labels, updated.runtime, updated.sandboxer) == ({"a": "1", "b": "2"}, Runtime("q"), "shim")
+    with pytest.raises(errors.InvalidArgument):
+        sandboxes.update(created, ("sandboxer",))
+    sandboxes.delete("s")
+    with pytest.raises(errors.NotFound):
+        sandboxes.get("s")

@@ -17,6 +17,8 @@ from moorage_sdk.images import Image, Images
 from moorage_sdk.leases import Lease, Leases, Resource
 from moorage_sdk.metadata import Change, Collection, Metadata, View
 from moorage_sdk.namespaces import Namespace, Namespaces, required
+from moorage_sdk.resources import Resources
+from moorage_sdk.sandboxes import Sandbox, Sandboxes
 from moorage_sdk.snapshots import Snapshotter
 from moorage_testkit.fakes.content import MemoryStore
 
@@ -105,6 +107,41 @@ class MemoryContainers(Containers):
         del self.records[id]
 
 
+class MemorySandboxes(Sandboxes):
+    def __init__(self) -> None:
+        self.records: dict[str, Sandbox] = {}
+
+    def get(self, id: str) -> Sandbox:
+        return _known(self.records, "sandbox", id)
+
+    def list(self) -> list[Sandbox]:
+        return [self.records[id] for id in sorted(self.records)]
+
+    def create(self, sandbox: Sandbox) -> Sandbox:
+        identifiers.validate(sandbox.id, "sandbox id")
+        _new(self.records, "sandbox", sandbox.id)
+        now = time.time_ns()
+        self.records[sandbox.id] = replace(sandbox, created_at=now, updated_at=now)
+        return self.records[sandbox.id]
+
+    def update(self, sandbox: Sandbox, paths: Sequence[str] = ()) -> Sandbox:
+        before = self.get(sandbox.id)
+        allowed = ("labels", "labels.", "extensions", "extensions.", "spec", "runtime")
+        masks.check(paths, allowed, f'sandbox "{sandbox.id}"')
+        named = paths or allowed
+        after = replace(before, updated_at=time.time_ns())
+        after = replace(after, labels=masks.update_map(before.labels, sandbox.labels, named))
+        for field in ("spec", "runtime", "extensions"):
+            if field in named:
+                after = replace(after, **{field: getattr(sandbox, field)})
+        self.records[sandbox.id] = after
+        return after
+
+    def delete(self, id: str) -> None:
+        self.get(id)
+        del self.records[id]
+
+
 class MemoryLeases(Leases):
     def __init__(self) -> None:
         self.records: dict[str, Lease] = {}
@@ -174,7 +211,7 @@ class MemoryView(View):
     def __init__(self, namespace: str, snapshotters: Mapping[str, Snapshotter]) -> None:
         self._namespace, self._snapshotters = namespace, snapshotters
         self._content, self._images, self._containers = MemoryStore(), MemoryImages(), MemoryContainers()
-        self._leases = MemoryLeases()
+        self._sandboxes, self._leases = MemorySandboxes(), MemoryLeases()
 
     @property
     def namespace(self) -> str:
@@ -191,6 +228,10 @@ class MemoryView(View):
     @property
     def containers(self) -> Containers:
         return self._containers
+
+    @property
+    def sandboxes(self) -> Sandboxes:
+        return self._sandboxes
 
     @property
     def leases(self) -> Leases:
@@ -210,6 +251,7 @@ class MemoryMetadata(Metadata):
         self._namespaces = MemoryNamespaces()
         self._views: dict[str, MemoryView] = {}
         self.collections = 0
+        self.resources: dict[str, Resources] = {}
 
     @property
     def namespaces(self) -> Namespaces:
@@ -231,6 +273,9 @@ class MemoryMetadata(Metadata):
     def collect(self) -> Collection:
         self.collections += 1
         return Collection()
+
+    def collects(self, resources: Resources) -> None:
+        self.resources[resources.kind] = resources
 
     def watch(self, changed: Callable[[Change], None]) -> None:
         """Nothing is announced: nothing is collected here either."""
