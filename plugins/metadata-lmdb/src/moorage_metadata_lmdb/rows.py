@@ -109,16 +109,7 @@ def _carrying(fields: Fields) -> Fields:
 
 def _encode_container(row: Container) -> Fields:
     texts = {name: getattr(row, name) for name in ("image", "snapshotter", "snapshot_key", "sandbox")}
-    return (
-        _timed(row)
-        | texts
-        | {
-            "runtime": row.runtime.name,
-            "options": _pack(row.runtime.options),
-            "spec": _pack(row.spec),
-            "extensions": {name: _pack(payload) for name, payload in row.extensions.items()},
-        }
-    )
+    return _timed(row) | texts | _carried(row)
 
 
 def _decode_container(parts: Parts, fields: Fields) -> Container:
