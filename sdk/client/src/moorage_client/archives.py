@@ -6,19 +6,16 @@ images get, follows ``core/images/archive/importer.go`` and ``client/import.go``
 
 from __future__ import annotations
 
-import gzip
-import io
 import itertools
 import json
 import os
 import posixpath
 import re
-import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from moorage_client import documents, manifests, tars
+from moorage_client import documents, manifests
 from moorage_client.clients import Client
 from moorage_sdk import digests, errors, labels, references
 from moorage_sdk.descriptors import (
@@ -32,6 +29,7 @@ from moorage_sdk.descriptors import (
     Descriptor,
 )
 from moorage_sdk.images import Image
+from moorage_tars import compressions, entries
 
 IMAGE_NAME = "io.containerd.image.name"
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -57,7 +55,7 @@ class _Archive:
         return blob
 
 
-async def load(client: Client, stream: BinaryIO, name: str = "") -> list[Image]:
+async def load(client: Client, stream: compressions.Source, name: str = "") -> list[Image]:
     """Store the images of an archive and name them; the images.
 
     ``name`` names an archive's only image, whatever the archive says. Existing names are moved to the new image.
@@ -65,7 +63,7 @@ async def load(client: Client, stream: BinaryIO, name: str = "") -> list[Image]:
     errors.DataLoss for a damaged one. Nothing is named then.
     """
     async with client.leased() as leased:
-        archive = await _ingest(leased, _decompressed(stream))
+        archive = await _ingest(leased, compressions.Plain(stream))
         found = await (_from_docker if archive.layout is None else _from_layout)(leased, archive)
         named = _names(found, name)
         for target in {each.digest: each for _, each in named}.values():
@@ -73,37 +71,27 @@ async def load(client: Client, stream: BinaryIO, name: str = "") -> list[Image]:
         return [await _store(leased, Image(each, target)) for each, target in named]
 
 
-def _decompressed(stream: BinaryIO) -> BinaryIO:
-    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
-    if buffered.peek(2)[:2] == b"\x1f\x8b":
-        return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=buffered)))
-    return buffered
-
-
-async def _ingest(client: Client, stream: BinaryIO) -> _Archive:
+async def _ingest(client: Client, stream: compressions.Source) -> _Archive:
     archive = _Archive()
-    try:
-        for entry in tars.entries(stream):
-            await _ingest_entry(client, archive, entry)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise errors.DataLoss(f"archive: {error}: data loss") from None
+    for entry in entries.entries(stream):
+        await _ingest_entry(client, archive, entry)
     return archive
 
 
-async def _ingest_entry(client: Client, archive: _Archive, entry: tars.Entry) -> None:
+async def _ingest_entry(client: Client, archive: _Archive, entry: entries.Entry) -> None:
     path = posixpath.normpath(entry.name)
-    if entry.kind in (tars.SYMLINK, tars.LINK):
-        base = posixpath.dirname(path) if entry.kind == tars.SYMLINK else ""
+    if entry.kind in (entries.SYMLINK, entries.LINK):
+        base = posixpath.dirname(path) if entry.kind == entries.SYMLINK else ""
         archive.links[path] = posixpath.normpath(posixpath.join(base, entry.target))
-    elif entry.kind == tars.REGULAR and path == "oci-layout":
+    elif entry.kind == entries.REGULAR and path == "oci-layout":
         archive.layout = documents.parse(_small(entry), 'archive: "oci-layout"')
-    elif entry.kind == tars.REGULAR and path == "manifest.json":
+    elif entry.kind == entries.REGULAR and path == "manifest.json":
         archive.manifest = documents.parse_list(_small(entry), 'archive: "manifest.json"')
-    elif entry.kind == tars.REGULAR and entry.size:  # nothing empty is a blob of an image
+    elif entry.kind == entries.REGULAR and entry.size:  # nothing empty is a blob of an image
         archive.blobs[path] = await _store_blob(client, path, entry)
 
 
-def _small(entry: tars.Entry) -> bytes:
+def _small(entry: entries.Entry) -> bytes:
     if entry.size > documents.ARCHIVE_LIMIT:
         raise errors.InvalidArgument(
             f'archive: "{entry.name}": larger than {documents.ARCHIVE_LIMIT} bytes: invalid argument'
@@ -111,7 +99,7 @@ def _small(entry: tars.Entry) -> bytes:
     return b"".join(entry.pieces())
 
 
-async def _store_blob(client: Client, path: str, entry: tars.Entry) -> Descriptor:
+async def _store_blob(client: Client, path: str, entry: entries.Entry) -> Descriptor:
     """Under its own name the digest is known before the bytes, so a blob that exists is not sent again."""
     named = _BLOB.fullmatch(path)
     expected = digests.validate(f"{named[1]}:{named[2]}") if named else ""

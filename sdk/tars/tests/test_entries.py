@@ -3,8 +3,8 @@ import tarfile
 
 import pytest
 
-from moorage_client import tars
 from moorage_sdk import errors
+from moorage_tars import entries
 
 
 def pack(format: int, members: dict[str, bytes], links: dict[str, str] | None = None) -> io.BytesIO:
@@ -29,24 +29,24 @@ FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 def test_every_format(format: int) -> None:
     long = "d" * 90 + "/" + "n" * 90
     members = {"small": b"1", long: b"2" * 1000, "empty": b""}
-    read = {entry.name: b"".join(entry.pieces()) for entry in tars.entries(pack(format, members))}
+    read = {entry.name: b"".join(entry.pieces()) for entry in entries.entries(pack(format, members))}
     assert read == members
 
 
 @pytest.mark.parametrize("format", FORMATS[1:])
 def test_long_names_and_links_of_any_alphabet(format: int) -> None:
     name, target = "ä" * 120, "t" * 150
-    entries = list(tars.entries(pack(format, {name: b"x"}, {"link": target})))
-    assert [(entry.name, entry.kind, entry.target) for entry in entries] == [
-        (name, tars.REGULAR, ""),
-        ("link", tars.SYMLINK, target),
+    found = list(entries.entries(pack(format, {name: b"x"}, {"link": target})))
+    assert [(entry.name, entry.kind, entry.target) for entry in found] == [
+        (name, entries.REGULAR, ""),
+        ("link", entries.SYMLINK, target),
     ]
 
 
 def test_what_is_not_read_is_skipped() -> None:
     stream = pack(tarfile.PAX_FORMAT, {"a": b"x" * 5000, "b": b"y" * 700})
     sizes = []
-    for entry in tars.entries(stream):
+    for entry in entries.entries(stream):
         next(entry.pieces())
         sizes.append(entry.size)
     assert sizes == [5000, 700]
@@ -54,19 +54,19 @@ def test_what_is_not_read_is_skipped() -> None:
 
 def test_the_end_mark_may_be_missing() -> None:
     data = pack(tarfile.PAX_FORMAT, {"a": b"x" * 512}).getvalue()[:1024]
-    assert [entry.name for entry in tars.entries(io.BytesIO(data))] == ["a"]
+    assert [entry.name for entry in entries.entries(io.BytesIO(data))] == ["a"]
 
 
 @pytest.mark.parametrize("size", [100, 511, 513, 1000])
 def test_a_cut_archive(size: int) -> None:
     data = pack(tarfile.PAX_FORMAT, {"a": b"x" * 600}).getvalue()[:size]
     with pytest.raises(errors.DataLoss):
-        list(tars.entries(io.BytesIO(data)))
+        list(entries.entries(io.BytesIO(data)))
 
 
 def test_no_tar() -> None:
     with pytest.raises(errors.InvalidArgument):
-        list(tars.entries(io.BytesIO(b"PK\3\4" + b"z" * 2000)))
+        list(entries.entries(io.BytesIO(b"PK\3\4" + b"z" * 2000)))
 
 
 def header(kind: bytes, size: bytes) -> bytes:
@@ -80,7 +80,7 @@ def header(kind: bytes, size: bytes) -> bytes:
 def test_sec_67_a_huge_extended_header_is_refused_unread() -> None:
     stream = io.BytesIO(header(b"x", b"77777777777") + b"\0" * 1024)
     with pytest.raises(errors.InvalidArgument, match="extended header"):
-        list(tars.entries(stream))
+        list(entries.entries(stream))
     assert stream.tell() == 512
 
 
@@ -88,7 +88,7 @@ def test_sec_67_a_huge_extended_header_is_refused_unread() -> None:
 def test_malformed_extended_headers(body: bytes) -> None:
     data = header(b"x", b"%o" % len(body)) + body.ljust(512, b"\0") + header(b"0", b"0") + b"\0" * 1024
     with pytest.raises(errors.InvalidArgument):
-        list(tars.entries(io.BytesIO(data)))
+        list(entries.entries(io.BytesIO(data)))
 
 
 def test_sizes_beyond_eight_gigabytes_are_base_256() -> None:
@@ -96,8 +96,21 @@ def test_sizes_beyond_eight_gigabytes_are_base_256() -> None:
     block[124:136] = b"\x80" + (9 << 30).to_bytes(11, "big")
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
-    entry = next(tars.entries(io.BytesIO(bytes(block) + b"x" * 512)))
+    entry = next(entries.entries(io.BytesIO(bytes(block) + b"x" * 512)))
     assert entry.size == 9 << 30
+
+
+def test_a_sparse_file_of_either_format_is_refused() -> None:
+    body = b"31 GNU.sparse.realsize=1099511\n"
+    pax = header(b"x", b"%o" % len(body)) + body.ljust(512, b"\0") + header(b"0", b"0")
+    for data in (header(b"S", b"1"), pax):
+        with pytest.raises(errors.InvalidArgument, match="sparse"):
+            list(entries.entries(io.BytesIO(data + b"\0" * 1024)))
+
+
+def test_what_follows_an_entry_of_an_unknown_kind_is_found() -> None:
+    data = header(b"V", b"5") + b"label".ljust(512, b"\0") + header(b"0", b"0") + b"\0" * 1024
+    assert [(entry.kind, entry.size) for entry in entries.entries(io.BytesIO(data))] == [("V", 5), ("0", 0)]
 
 
 @pytest.mark.parametrize("kind", [b"0", b"x", b"L"])
@@ -106,7 +119,7 @@ def test_a_size_that_is_not_octal_digits_is_refused(kind: bytes, size: bytes) ->
     """Python's int takes a sign; a negative size was read for ever."""
     data = header(kind, size) + b"x" * 512 + b"\0" * 1024
     with pytest.raises(errors.InvalidArgument, match="damaged"):
-        list(tars.entries(io.BytesIO(data)))
+        list(entries.entries(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("size", ["٣", "-1", "9" * 5000])
@@ -119,4 +132,4 @@ def test_a_size_in_an_extended_header_is_digits(size: str) -> None:
     blocks = body.ljust(-(-len(body) // 512) * 512, b"\0")
     data = header(b"x", b"%o" % len(body)) + blocks + header(b"0", b"0") + b"\0" * 1024
     with pytest.raises(errors.InvalidArgument, match="malformed size"):
-        list(tars.entries(io.BytesIO(data)))
+        list(entries.entries(io.BytesIO(data)))

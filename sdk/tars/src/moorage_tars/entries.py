@@ -1,7 +1,8 @@
-"""Reading a tar stream entry by entry, for image archives.
+"""Reading a tar stream entry by entry.
 
 Not the standard library's ``tarfile``: that reads an extended header of any announced size into memory. Nothing is ever
-extracted here. Formats: POSIX ustar and pax, and GNU long names (tar(5)).
+extracted here. Formats: POSIX ustar and pax, and GNU long names (tar(5)). Sparse files are refused: a few bytes of a
+header would announce terabytes of zeros.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from moorage_sdk import errors
+from moorage_tars.compressions import Source
 
 BLOCK = 512
 MAX_EXTENSION = 1 << 20
@@ -20,6 +21,8 @@ MAX_EXTENSION = 1 << 20
 PIECE = 1 << 20
 
 REGULAR, LINK, SYMLINK, DIRECTORY = "0", "1", "2", "5"
+_SPARSE = "S"
+_WITHOUT_DATA = "123456"
 
 _OCTAL = re.compile(rb"[0-7]*")
 _LENGTH = re.compile(rb"[0-9]{1,10}")
@@ -34,7 +37,7 @@ class Entry:
     kind: str
     size: int
     target: str
-    _stream: BinaryIO
+    _stream: Source
     _left: int = -1
 
     def __post_init__(self) -> None:
@@ -53,7 +56,7 @@ class Entry:
         _exactly(self._stream, -self.size % BLOCK)
 
 
-def entries(stream: BinaryIO) -> Iterator[Entry]:
+def entries(stream: Source) -> Iterator[Entry]:
     """All entries up to the end mark. Raises errors.InvalidArgument for no tar, errors.DataLoss for a cut one."""
     extended: dict[str, str] = {}
     while block := _header(stream):
@@ -62,10 +65,12 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
         if kind in "xgLK":
             extended.update(_extension(kind, _body(stream, size)))
             continue
+        if kind == _SPARSE or any(key.startswith("GNU.sparse.") for key in extended):
+            raise errors.InvalidArgument("archive: sparse file: not supported: invalid argument")
         entry = Entry(
             name=extended.get("path") or _name(block),
             kind=REGULAR if kind == "7" else kind,
-            size=_size(extended.get("size"), size) if kind in "07" else 0,
+            size=0 if kind in _WITHOUT_DATA else _size(extended.get("size"), size),
             target=extended.get("linkpath") or _text(block[157:257]),
             _stream=stream,
         )
@@ -74,7 +79,7 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
         entry.skip()
 
 
-def _header(stream: BinaryIO) -> bytes:
+def _header(stream: Source) -> bytes:
     """The next header, b"" at the end: two blocks of zeros, or the end of the file where writers were lazy."""
     block = stream.read(BLOCK)
     if not block or not block.strip(b"\0"):
@@ -87,7 +92,7 @@ def _header(stream: BinaryIO) -> bytes:
     return block
 
 
-def _body(stream: BinaryIO, size: int) -> bytes:
+def _body(stream: Source, size: int) -> bytes:
     if size > MAX_EXTENSION:
         raise errors.InvalidArgument(f"archive: extended header of {size} bytes: invalid argument")
     data = _exactly(stream, size)
@@ -141,7 +146,7 @@ def _size(text: str | None, otherwise: int) -> int:
     return int(text)
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: Source, size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
         raise errors.DataLoss("archive: cut off: data loss")
