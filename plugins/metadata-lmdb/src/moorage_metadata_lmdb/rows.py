@@ -142,7 +142,6 @@ def _index_promotion(parts: Parts, row: Promotion) -> Iterable[bytes]:
     # Until it is settled, both keys that the snapshot may have in the backend are known ones.
     yield key("snapshot", parts[1], row.backend)
 
-SANDBOXES: Table[Sandbox] = Table("sandboxes", Kind.SANDBOX, _encode_sandbox, _decode_sandbox)
 
 NAMESPACES: Table[Namespace] = Table(
     "namespaces",
@@ -152,6 +151,7 @@ NAMESPACES: Table[Namespace] = Table(
 )
 IMAGES: Table[Image] = Table("images", Kind.IMAGE, _encode_image, _decode_image)
 CONTAINERS: Table[Container] = Table("containers", Kind.CONTAINER, _encode_container, _decode_container)
+SANDBOXES: Table[Sandbox] = Table("sandboxes", Kind.SANDBOX, _encode_sandbox, _decode_sandbox)
 LEASES: Table[Lease] = Table(
     "leases",
     Kind.LEASE,
@@ -191,7 +191,6 @@ PROMOTIONS: Table[Promotion] = Table(
         fields["backend"],
         fields.get("parent", ""),
         fields.get("labels", {}),
-    SANDBOXES,
         fields.get("lease", ""),
     ),
     _index_promotion,
@@ -201,6 +200,7 @@ ALL: tuple[Table[Any], ...] = (
     NAMESPACES,
     IMAGES,
     CONTAINERS,
+    SANDBOXES,
     LEASES,
     HOLDINGS,
     BLOBS,
