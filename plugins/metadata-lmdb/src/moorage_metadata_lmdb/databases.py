@@ -204,12 +204,12 @@ class View(metadata.View):
         return ContainerStore(self._ledger, self._scope)
 
     @property
+    def sandboxes(self) -> SandboxStore:
+        return SandboxStore(self._ledger, self._scope)
+
+    @property
     def leases(self) -> LeaseStore:
         return LeaseStore(self._ledger, self._scope)
 
     def snapshotter(self, name: str) -> SnapshotView:
-    @property
-    def sandboxes(self) -> SandboxStore:
-        return SandboxStore(self._ledger, self._scope)
-
         return SnapshotView(self._ledger, self._database.layers(name), self._scope)

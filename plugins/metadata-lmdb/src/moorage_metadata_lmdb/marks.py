@@ -94,6 +94,7 @@ def make(reading: Reading, now: int) -> Mark:
         *_ingests(reading, mark),
         *_contents(reading, mark),
         *_containers(reading, mark),
+        *_sandboxes(reading),
         *_snapshots(reading, mark),
         *_promotions(reading),
     ]
@@ -107,7 +108,6 @@ def edges(reading: Reading, node: Node) -> Iterator[Node]:
     namespace = node.namespace
     if node.kind is Kind.SNAPSHOT:
         snapshotter, _, key = node.key.partition("/")
-        *_sandboxes(reading),
         if snapshot := reading.get(rows.SNAPSHOTS, namespace, snapshotter, key):
             yield from _of_snapshot(node, snapshot)
     elif node.kind is Kind.IMAGE:
@@ -121,6 +121,9 @@ def edges(reading: Reading, node: Node) -> Iterator[Node]:
             if container.snapshotter:
                 yield nodes.snapshot(namespace, container.snapshotter, container.snapshot_key)
             yield from references.forward(namespace, container.labels)
+    elif node.kind is Kind.SANDBOX:
+        if sandbox := reading.get(rows.SANDBOXES, namespace, node.key):
+            yield from references.forward(namespace, sandbox.labels)
     elif node.kind is Kind.INGEST:
         if ingest := reading.get(rows.INGESTS, namespace, node.key):
             yield from _of_ingest(node, ingest)
@@ -133,9 +136,6 @@ def _of_snapshot(node: Node, row: Snapshot) -> Iterator[Node]:
         yield nodes.snapshot(node.namespace, node.key.partition("/")[0], row.parent, node.flat)
     yield from () if node.flat else references.forward(node.namespace, row.labels)
 
-    elif node.kind is Kind.SANDBOX:
-        if sandbox := reading.get(rows.SANDBOXES, namespace, node.key):
-            yield from references.forward(namespace, sandbox.labels)
 
 def _of_image(node: Node, row: Image) -> Iterator[Node]:
     yield Node(Kind.CONTENT, node.namespace, row.target.digest, node.flat)
@@ -203,6 +203,10 @@ def _containers(reading: Reading, mark: Mark) -> Iterator[Node]:
     return (Node(Kind.CONTAINER, parts[0], parts[1]) for parts, _ in reading.scan(rows.CONTAINERS))
 
 
+def _sandboxes(reading: Reading) -> Iterator[Node]:
+    return (Node(Kind.SANDBOX, parts[0], parts[1]) for parts, _ in reading.scan(rows.SANDBOXES))
+
+
 def _snapshots(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, snapshotter, key), row in reading.scan(rows.SNAPSHOTS):
         node = nodes.snapshot(namespace, snapshotter, key)
@@ -215,10 +219,6 @@ def _snapshots(reading: Reading, mark: Mark) -> Iterator[Node]:
 
 
 def _promotions(reading: Reading) -> Iterator[Node]:
-def _sandboxes(reading: Reading) -> Iterator[Node]:
-    return (Node(Kind.SANDBOX, parts[0], parts[1]) for parts, _ in reading.scan(rows.SANDBOXES))
-
-
     for (namespace, snapshotter, key), row in reading.scan(rows.PROMOTIONS):
         yield nodes.snapshot(namespace, snapshotter, key)
         if row.parent:

@@ -12,9 +12,9 @@ class Kind(Enum):
     CONTENT = "content"
     SNAPSHOT = "snapshot"
     CONTAINER = "container"
+    SANDBOX = "sandbox"
     IMAGE = "image"
     LEASE = "lease"
-    SANDBOX = "sandbox"
     INGEST = "ingest"
 
 
