@@ -92,10 +92,31 @@ def test_migrations_run_step_by_step_from_the_files_version(write: Write) -> Non
 
     (document,), _ = documents.load(write(config="version = 2"))
     assert documents.migrate(document, [("a", step("a")), ("b", step("b"))]) == []
-    assert steps == [("a", 2), ("b", 2), ("a", 3), ("b", 3)]
+    assert steps == [("a", 2), ("b", 2), ("a", 3), ("b", 3), ("a", 4), ("b", 4)]
     (document,), _ = documents.load(write(config="version = 4"))
-    documents.migrate(document, [("a", step("never"))])
-    assert len(steps) == 4
+    documents.migrate(document, [("a", step("newest"))])
+    assert steps[6:] == [("newest", 4)]
+
+
+def test_a_drop_in_may_be_older_than_what_imports_it_but_not_newer(write: Write) -> None:
+    write(old="version = 1", new="version = 4", none="oom_score = 1")
+    path = write(config='version = 2\nimports = ["old.toml", "none.toml", "new.toml"]')
+    read, faults = documents.load(path)
+    assert [document.version for document in read] == [2, 1, 1, 4]
+    new = str(Path(path).parent / "new.toml")
+    assert list(map(str, faults)) == [f"{new}:1:1: version: drop-in of version 4 higher than 2"]
+    assert documents.load(write(config='imports = ["new.toml"]'))[1] == []  # nobody said another one before
+
+
+def test_what_is_imported_is_named_by_its_whole_path(write: Write, tmp_path: Path) -> None:
+    write(more="")
+    (document, _), _ = documents.load(write(config='imports = ["more.toml", "./no*.toml"]'))
+    assert document.table["imports"] == [str(tmp_path / "more.toml"), str(tmp_path / "no*.toml")]
+
+
+def test_a_name_that_no_file_can_have_is_a_fault(write: Write) -> None:
+    path = write(config='imports = ["a\\u0000b"]')
+    assert list(map(str, documents.load(path)[1])) == [rf'{path}:1:12: import "a\u0000b": no path of a file']
 
 
 def test_what_a_migration_moves_keeps_its_place(write: Write) -> None:
@@ -115,7 +136,7 @@ def test_a_migration_that_fails_is_a_fault_of_its_file() -> None:
     def fail(table: dict[str, Any], version: int) -> None:
         raise KeyError("x")
 
-    found = documents.migrate(Document("/c.toml", {}, 3), [("moorage-x", fail)])
+    found = documents.migrate(Document("/c.toml", {}, 4), [("moorage-x", fail)])
     assert found == [Fault(Origin("/c.toml"), "migration by moorage-x: KeyError: 'x'")]
 
 

@@ -136,6 +136,88 @@ def test_unknown_keys_and_plugins_are_warnings(site: Any, write: Write) -> None:
     ]
 
 
+ABSENT = f"""
+ABSENT = {{
+    ("plugins", "io.other.v1.nri"): "no part of moorage",
+    ("plugins", "{A}.one", "old"): "means nothing here",
+    ("plugins", "{A}.one", "older"): "means nothing here",
+    ("debug", "traces"): "nobody traces",
+    ("limits", "far"): "nobody waits",
+}}
+"""
+
+
+def test_what_others_have_and_we_have_not_is_told_once_with_the_reason(site: Any, write: Write) -> None:
+    site.plugin("one", PLUGIN.format("one"))
+    site.add("moorage-absent", {"moorage.config": {"absent": "site_absent"}}, {"site_absent": ABSENT})
+    path = write(
+        config=f'version = 4\ndisabled_plugins = ["io.other.v1.nri"]\n[plugins."io.other.v1.nri"]\na = 1\n'
+        f'[plugins."{A}.one"]\nold = 1\nolder = ""\n[debug]\ntraces = true\n'
+    )
+    assert [str(warning) for warning in plan(site, path).warnings] == [
+        f"{path}:9:1: debug.traces: nobody traces",
+        f'{path}:2:21: disabled plugin "io.other.v1.nri": no part of moorage',
+        f'{path}:6:1: plugins."{A}.one".old: means nothing here',
+    ]
+    path = write(config='version = 4\nrequired_plugins = ["io.other.v1.nri"]\n[plugins."io.other.v1.nri"]\na = 1\n')
+    assert faults(site, path) == [f'{path}:2:21: required plugin "io.other.v1.nri": no part of moorage']
+
+
+def test_a_plugin_that_is_installed_after_all_reads_its_table(site: Any, write: Write) -> None:
+    site.plugin("io.other.v1.nri", NRI, distribution="moorage-nri")
+    site.add("moorage-absent", {"moorage.config": {"absent": "site_absent"}}, {"site_absent": ABSENT})
+    planned = plan(site, write(config='version = 4\n[plugins."io.other.v1.nri"]\na = 1\n'))
+    assert planned.warnings == ()
+    assert planned.records[0].config.a == 1
+
+
+NRI = """
+@dataclass(frozen=True)
+class Config:
+    a: int = 0
+plugin = Plugin(ALPHA, "nri", lambda ctx, config: config, Config, uri_override="io.other.v1.nri")
+"""
+
+READER = """
+from moorage_sdk.durations import Duration
+from moorage_sdk.tables import Table
+@dataclass(frozen=True)
+class Entry:
+    path: str = ""
+    args: tuple[str, ...] = ()
+LIMITS = Table("limits", Duration, {"near": Duration(1)}, closed=True)
+WAYS = Table("ways", Entry, {"first": Entry("/x", ("a",))})
+plugin = Plugin(ALPHA, "reader", lambda ctx, config: config, tables=(LIMITS, WAYS))
+"""
+
+
+def test_tables_beside_a_plugins_own_are_read_with_its_defaults(site: Any, write: Write) -> None:
+    site.plugin("reader", READER)
+    (record,) = plan(site, write(config='[limits]\nnear = "2s"\n[ways.first]\npath = "/y"\n[ways.b]\n')).records
+    entry = {"path": "", "args": []}
+    assert record.tables == {"limits": {"near": "2s"}, "ways": {"first": entry | {"path": "/y"}, "b": entry}}
+    (record,) = plan(site, "/dev/null").records
+    assert record.tables == {"limits": {"near": "1s"}, "ways": {"first": {"path": "/x", "args": ["a"]}}}
+
+
+def test_faults_and_unknown_keys_in_tables_beside_a_plugins_own(site: Any, write: Write) -> None:
+    site.plugin("reader", READER)
+    site.plugin("twin", READER.replace('"reader"', '"twin"'))
+    site.add("moorage-absent", {"moorage.config": {"absent": "site_absent"}}, {"site_absent": ABSENT})
+    path = write(config='[limits]\nnear = 2\n[ways.a]\nargs = "x"\n')
+    assert faults(site, path)[:2] == [
+        f"{path}:2:1: limits.near: expected duration (a string), got integer",
+        f"{path}:4:1: ways.a.args: expected array, got string",
+    ]
+    path = write(config='[limits]\nfar = "1s"\nnaer = "1s"\n[ways.a]\npth = "x"\n')
+    assert {str(warning) for warning in plan(site, path).warnings} >= {
+        f"{path}:2:1: limits.far: nobody waits",
+        f'{path}:3:1: limits.naer: unknown key, did you mean "near"?',
+        f'{path}:5:1: ways.a.pth: unknown key, did you mean "path"?',
+    }
+    assert faults(site, write(config="ways = 3"))[0].endswith("ways: expected table, got integer")
+
+
 def test_a_required_plugin_must_be_installed(site: Any, write: Write) -> None:
     site.plugin("one", PLUGIN.format("one"))
     path = write(config=f'required_plugins = ["{A}.one", "{A}.onee"]')

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moorage_core import VERSION, discovery, logs, notifications, processes, selections
+from moorage_core import VERSION, cgroups, discovery, logs, notifications, processes, selections
 from moorage_core import settings as settings_
 from moorage_core.discovery import Candidate, Installed
 from moorage_core.documents import Fault
@@ -74,7 +74,7 @@ def plan(outline: Outline, installed: Installed) -> Plan:
     records, faults = selections.select(settings, outline.candidates, installed.candidates(discovery.PROVIDERS))
     faults = [*settings.faults, *faults, *selections.missing(settings, records)]
     if faults:
-        raise ConfigurationError(faults)
+        raise ConfigurationError(dict.fromkeys(faults))  # two may read one table
     implementations = installed.candidates(discovery.HOOKS)
     chosen = tuple((each, selections.refusal(settings, each.uri, each.ours)) for each in implementations)
     known = (each.uri for each in implementations)
@@ -100,6 +100,7 @@ def run(request: Request, program: Program) -> int:
     premises = Premises(settings)  # before the plugins, whose import takes most of the time
     try:
         planned = plan(outlined, installed)
+        cgroups.enter(settings.top.cgroup.path)
     except BaseException:
         premises.withdraw()
         raise

@@ -6,6 +6,7 @@ Every file is read before any complaint, so that all faults come at once.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import tomllib
@@ -56,6 +57,8 @@ class Document:
     path: str
     table: dict[str, Any]
     version: int
+    declared: int = 0
+    """The version that the file itself says; 0 when it says none."""
     origins: dict[Key, Origin] = field(default_factory=dict)
 
     def origin(self, key: Key) -> Origin:
@@ -75,7 +78,7 @@ def load(path: str) -> tuple[list[Document], list[Fault]]:
     """Read a file and all that it imports, in the order in which they override each other.
 
     Imports are followed breadth first and relative to their file; a file is read once, so cycles end. A pattern may
-    match nothing, a plain path must exist.
+    match nothing, a plain path must exist. None may be of a newer version than the first that says one.
     """
     documents: list[Document] = []
     faults: list[Fault] = []
@@ -90,7 +93,17 @@ def load(path: str) -> tuple[list[Document], list[Fault]]:
         if document is not None:
             documents.append(document)
             pending += _imports(document, faults)
-    return documents, faults
+    return documents, faults + _newer(documents)
+
+
+def _newer(documents: Sequence[Document]) -> list[Fault]:
+    """Drop-ins ahead of what imports them (``LoadConfigWithPlugins`` in containerd v2.3.4 refuses them, too)."""
+    root = next((document.declared for document in documents if document.declared), 0)
+    return [
+        Fault(document.origin(("version",)), f"version: drop-in of version {document.declared} higher than {root}")
+        for document in documents
+        if root and document.declared > root
+    ]
 
 
 def _read(path: str, importer: Origin | None, faults: list[Fault]) -> Document | None:
@@ -109,7 +122,7 @@ def _read(path: str, importer: Origin | None, faults: list[Fault]) -> Document |
     except RecursionError:
         faults.append(Fault(Origin(path), "nested too deeply"))
     else:
-        return _versioned(Document(path, table, 0, found), faults)
+        return _versioned(Document(path, table, 0, 0, found), faults)
     return None
 
 
@@ -134,18 +147,22 @@ def _versioned(document: Document, faults: list[Fault]) -> Document:
         faults.append(Fault(place, f"version: {version} is unknown, this daemon reads up to {NEWEST}"))
     else:
         document.version = max(version, 1)
+        document.declared = version
     return document
 
 
 def _imports(document: Document, faults: list[Fault]) -> list[tuple[str, Origin | None]]:
+    """What a document imports. Its own list gets absolute paths, for merged with others it has no one folder."""
     listed = document.table.get("imports", [])
     found: list[tuple[str, Origin | None]] = []
     for index, entry in enumerate(listed if isinstance(listed, list) else []):  # the type is judged with all others
         place = document.origin(("imports", index))
         if not isinstance(entry, str):
             continue
-        path = str(Path(document.path).parent / entry)
-        if "*" in path or "?" in path or "[" in path:
+        path = listed[index] = str(Path(document.path).parent / entry)
+        if "\0" in path:
+            faults.append(Fault(place, f"import {json.dumps(entry)}: no path of a file"))
+        elif "*" in path or "?" in path or "[" in path:
             faults += _unlisted(path, place)
             found += [(match, place) for match in sorted(glob.glob(path))]  # noqa: PTH207 - as a whole path, absolute or not
         elif there(path):
@@ -186,12 +203,13 @@ def _refusal(error: OSError) -> str:
 def migrate(document: Document, migrations: Sequence[tuple[str, Migrate]]) -> list[Fault]:
     """Bring a document to the newest version, one step at a time, as each distribution knows it.
 
+    The last step begins at the newest version: there, what is another's becomes ours.
     What a migration moves keeps its origin if it stayed the same object, which is the case for strings, arrays, tables.
     """
     faults: list[Fault] = []
     before = [(key, value) for key, value in _walk(document.table, ()) if key in document.origins]
     places = {id(value): document.origins[key] for key, value in before}  # "before" keeps the ids from being reused
-    for version in range(document.version, NEWEST) if document.version else ():
+    for version in range(document.version, NEWEST + 1) if document.version else ():
         for name, step in migrations:
             try:
                 step(document.table, version)

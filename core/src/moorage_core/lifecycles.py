@@ -39,10 +39,16 @@ class Kernel:
         return (*(record.status() for record in self._records), *self.hooks.statuses())
 
     def effective(self, uri: str) -> Mapping[str, Any]:
-        """What a plugin goes by, defaults included; of a plugin not imported, or a top-level table, what files say."""
+        """What plugins go by, defaults included: one's own table, or a top-level one that some read.
+
+        Of a plugin that is not imported, or a table that nobody declared, what the files say.
+        """
         for record in self._records:
             if record.uri == uri and record.config is not None:
                 return dict(config.encode(record.config))
+        declared = [record.tables[uri] for record in self._records if uri in record.tables]
+        if declared:
+            return {name: entry for table in declared for name, entry in table.items()}
         named = self.settings.merged.table.get(uri)
         return named if isinstance(named, dict) else self.settings.table(uri)
 

@@ -27,6 +27,8 @@ class Record:
     reason: str = ""
     plugin: Plugin[Any, Any] | None = None
     config: Any = None
+    tables: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The top-level tables that the plugin reads, defaults included."""
     instance: Any = None
     exports: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)

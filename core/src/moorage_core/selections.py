@@ -15,7 +15,7 @@ from moorage_core.discovery import Candidate, LoadError
 from moorage_core.documents import Fault
 from moorage_core.merges import PLUGINS
 from moorage_core.records import DISABLED, PENDING, Record
-from moorage_core.settings import Settings, is_empty
+from moorage_core.settings import Settings, is_empty, unread
 from moorage_sdk import config
 from moorage_sdk.config import Key
 from moorage_sdk.slots import Plugin
@@ -54,7 +54,7 @@ def warnings(settings: Settings, records: Iterable[Record], known: Iterable[str]
     found: list[Fault] = []
     uris = {record.uri for record in records} | set(known)
     for uri in settings.top.plugins:
-        if uri not in uris and not is_empty(settings.table(uri)):
+        if uri not in uris | set(settings.top.disabled_plugins) and not is_empty(settings.table(uri)):
             found.append(_unknown(settings, (PLUGINS, uri), config.dotted((PLUGINS, uri)), uri, uris))
     for index, uri in enumerate(settings.top.disabled_plugins):
         if uri not in uris:
@@ -62,8 +62,39 @@ def warnings(settings: Settings, records: Iterable[Record], known: Iterable[str]
     for record in records:
         if record.plugin and record.state == PENDING:
             decoded = config.decode(record.plugin.config, settings.table(record.uri), (PLUGINS, record.uri))
-            found += [Fault(settings.origin(unknown.path), str(unknown)) for unknown in decoded.unknown]
+            found += _unread(settings, decoded.unknown)
+    return found + _entries(settings, records)
+
+
+def _entries(settings: Settings, records: Iterable[Record]) -> list[Fault]:
+    """Entries of top-level tables that no plugin takes, and keys within entries."""
+    found: list[Fault] = []
+    tables = [
+        table for record in records if record.plugin and record.state == PENDING for table in record.plugin.tables
+    ]
+    for name in dict.fromkeys(table.name for table in tables):
+        given = settings.merged.table.get(name, {})
+        same = [table for table in tables if table.name == name]
+        found += _unread(settings, same[0].decode(given).unknown)
+        if all(table.closed for table in same):
+            known = {entry for table in same for entry in table.entries}
+            strange = [entry for entry in given if entry not in known]
+            found += _unread(settings, [config.Unknown((name, each), config.nearest(each, known)) for each in strange])
     return found
+
+
+def _unread(settings: Settings, unknown: Iterable[config.Unknown]) -> list[Fault]:
+    empty = (each for each in unknown if is_empty(_at(settings.merged.table, each.path)) and settings.lack(each.path))
+    quiet = {each.path for each in empty}
+    return [
+        Fault(settings.origin(each.path), unread(settings.absent, each)) for each in unknown if each.path not in quiet
+    ]
+
+
+def _at(table: Any, path: Key) -> Any:
+    for part in path:
+        table = table[part]
+    return table
 
 
 def missing(settings: Settings, records: Sequence[Record]) -> list[Fault]:
@@ -91,6 +122,9 @@ def refusal(settings: Settings, uri: str, ours: bool) -> str:
 
 
 def _unknown(settings: Settings, key: Key, subject: str, uri: str, uris: set[str]) -> Fault:
+    reason = settings.lack((PLUGINS, uri))
+    if reason:
+        return Fault(settings.origin(key), f"{subject}: {reason}")
     like = config.nearest(uri, uris, ALIKE)
     hint = f', did you mean "{like}"?' if like else ""
     return Fault(settings.origin(key), f"{subject}: no such plugin is installed{hint}")
@@ -173,4 +207,9 @@ def _decode(record: Record, settings: Settings) -> list[Fault]:
         record.fail(f"configuration class {record.plugin.config!r}: {error}")
         return []
     record.config = decoded.value
-    return [Fault(settings.origin(fault.path), str(fault)) for fault in decoded.faults]
+    faults = list(decoded.faults)
+    for table in record.plugin.tables:
+        entries = table.decode(settings.merged.table.get(table.name, {}))
+        faults += entries.faults
+        record.tables[table.name] = config.encode({**table.entries, **(entries.value or {})})
+    return [Fault(settings.origin(fault.path), str(fault)) for fault in faults]

@@ -29,6 +29,12 @@ class Debug:
 
 
 @dataclass(frozen=True)
+class Cgroup:
+    path: str = ""
+    """The control group that the daemon moves itself into, made where it is missing; empty stays where it is."""
+
+
+@dataclass(frozen=True)
 class Top:
     """The top level of the file, as far as it is the kernel's."""
 
@@ -47,6 +53,7 @@ class Top:
     imports: tuple[str, ...] = ()
     """More files, or patterns of such, relative to this one; later ones override."""
     debug: Debug = field(default_factory=Debug)
+    cgroup: Cgroup = field(default_factory=Cgroup)
     timeouts: Mapping[str, Duration] = field(default_factory=dict)
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -64,6 +71,7 @@ class Settings:
     """``merged`` is the whole file with origins, ``warnings`` what could be ignored, ``top`` the kernel's part.
 
     With ``faults`` nothing may be started; ``top`` then lacks what is faulty, so that the rest can be judged, too.
+    ``absent`` is what others have and this daemon has not, with the reason.
     """
 
     program: Program
@@ -71,6 +79,7 @@ class Settings:
     merged: Merged
     warnings: tuple[Fault, ...] = ()
     faults: tuple[Fault, ...] = ()
+    absent: Mapping[Key, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -86,6 +95,10 @@ class Settings:
 
     def origin(self, key: Key) -> Origin | None:
         return self.merged.origin(key)
+
+    def lack(self, key: Key) -> str:
+        """Why this daemon has nothing that reads a key; empty for one that nobody knows."""
+        return lack(self.absent, key)
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,11 @@ class Modules:
     def migrations(self) -> list[tuple[str, documents.Migrate]]:
         return [(name, module.migrate) for name, module in self.modules if isinstance(module, migrations.Migration)]
 
+    @property
+    def absent(self) -> dict[Key, str]:
+        owners = (module for _, module in self.modules if isinstance(module, migrations.Absences))
+        return {key: reason for module in owners for key, reason in module.ABSENT.items()}
+
     def flags(self, name: str) -> list[tuple[str, ...] | Callable[[dict[str, Any], str], None]]:
         owners = (module for _, module in self.modules if isinstance(module, migrations.Flags))
         return [module.FLAGS[name] for module in owners if name in module.FLAGS]
@@ -141,8 +159,9 @@ def load(request: Request, program: Program, installed: Installed, plugins: Iter
     assert top is not None  # nothing is required but what has a default above
     faults += _meaning(top, merged)
     ignored = [each for each in decoded.unknown if not _harmless(each.path, merged.table, modules.tables)]
-    warnings = [*modules.warnings, *(Fault(merged.origin(each.path), str(each)) for each in ignored)]
-    return Settings(program, _absolute(top), merged, tuple(warnings), tuple(faults))
+    absent = modules.absent
+    told = [Fault(merged.origin(each.path), unread(absent, each)) for each in ignored]
+    return Settings(program, _absolute(top), merged, (*modules.warnings, *told), tuple(faults), absent)
 
 
 def _read(request: Request, program: Program) -> tuple[list[Document], list[Fault]]:
@@ -166,7 +185,7 @@ def _flags(request: Request, modules: Modules, merged: Merged) -> list[Fault]:
             faults.append(Fault(origin, "no installed plugin takes this flag"))
         for target in targets:
             if isinstance(target, tuple):
-                merged.put(target, value, Document("", {}, 0, {target: origin}), target)
+                merged.put(target, value, Document("", {}, 0, origins={target: origin}), target)
                 continue
             try:
                 target(merged.table, value)
@@ -206,6 +225,17 @@ def _meaning(top: Top, merged: Merged) -> list[Fault]:
     if top.oom_score not in OOM_SCORES:
         faults.append(Fault(merged.origin(("oom_score",)), "oom_score: must be within -1000 and 1000"))
     return faults
+
+
+def lack(absent: Mapping[Key, str], key: Key) -> str:
+    """The reason that stands for a key, or for the nearest table around it; empty when none does."""
+    return next((absent[key[:n]] for n in range(len(key), 0, -1) if key[:n] in absent), "")
+
+
+def unread(absent: Mapping[Key, str], unknown: config.Unknown) -> str:
+    """What is said of a key that nobody reads."""
+    reason = lack(absent, unknown.path)
+    return f"{config.dotted(unknown.path)}: {reason}" if reason else str(unknown)
 
 
 def _harmless(key: Key, table: Mapping[str, Any], owned: set[str]) -> bool:

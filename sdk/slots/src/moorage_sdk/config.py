@@ -82,6 +82,15 @@ def decode(cls: type[C], table: object, path: Key = ()) -> Decoded[C]:
     return Decoded(typing.cast(C, value), (), tuple(decoder.unknown))
 
 
+def decode_entries(kind: type[C], table: object, path: Key = ()) -> Decoded[Mapping[str, C]]:
+    """Make the entries of a table that are all of one field type, by name."""
+    decoder = _Decoder()
+    value = decoder.mapping(dict[str, kind], table, path, {})  # type: ignore[valid-type]  # a type at run time
+    if decoder.faults:
+        return Decoded(None, tuple(decoder.faults), tuple(decoder.unknown))
+    return Decoded(typing.cast(Mapping[str, C], value), (), tuple(decoder.unknown))
+
+
 def encode(value: object) -> Any:
     """The TOML form of a value of any field type; None, which TOML cannot say, is left out of tables."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -2,10 +2,11 @@
 
 A module in the entry-point group ``moorage.config`` imports the standard library only. The kernel runs it for every
 installed distribution, also when its plugins are disabled (and then never imported): an old file must be understood,
-and its keys known, either way. All three names are optional::
+and its keys known, either way. All four names are optional::
 
     TABLES = ("grpc",)
     FLAGS = {"address": ("plugins", "io.containerd.server.v1.grpc", "address")}
+    ABSENT = {("plugins", "io.containerd.nri.v1.nri"): "no part of moorage, nobody is asked about containers"}
 
     def migrate(document: dict[str, Any], version: int) -> None:
         if version == 3 and "grpc" in document:
@@ -37,11 +38,21 @@ class Flags(Protocol):
 
 
 @runtime_checkable
+class Absences(Protocol):
+    ABSENT: Mapping[tuple[str | int, ...], str]
+    """Tables and keys by their path that other daemons read and this one does not, and why; reported, never fatal.
+
+    A plugin of that URI that is installed after all reads its table.
+    """
+
+
+@runtime_checkable
 class Migration(Protocol):
     def migrate(self, document: dict[str, Any], version: int) -> None:
         """Bring ``document``, one file of ``version`` (1 to 3), to ``version + 1``, in place.
 
-        Called once per version step and file, before files are merged. Values that move should stay the same objects:
+        Called once per version step and file, before files are merged, and a last time with 4, the newest version, for
+        what a plugin of ours calls otherwise than containerd does. Values that move should stay the same objects:
         the kernel recognises them and keeps saying which line they came from. Raises ValueError for what it cannot
         understand.
         """

@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from moorage_sdk.tables import Table
+
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -110,7 +112,8 @@ class InitContext(Protocol):
     def table(self, uri: str) -> Mapping[str, Any]:
         """The effective settings of any plugin, read only: its defaults under what the files and flags say.
 
-        Also a top-level table by its name (``timeouts``, ``stream_processors``), as the files have it.
+        Also a top-level table by its name (``timeouts``, ``stream_processors``), with the defaults of those who
+        declared it in ``Plugin.tables``.
         """
 
     def statuses(self) -> tuple[Status, ...]:
@@ -132,7 +135,7 @@ class Plugin(Generic[T, C]):
 
     ``requires`` lists the slots that ``make`` asks for; the kernel makes their plugins first. A cycle is an error of
     every plugin on it. ``uri_override`` is for the few places where containerd's name of the very same thing does not
-    follow from slot and id (``io.containerd.content.v1.content``).
+    follow from slot and id (``io.containerd.content.v1.content``). ``tables`` are what it reads beside its own table.
     """
 
     slot: Slot[T]
@@ -141,6 +144,7 @@ class Plugin(Generic[T, C]):
     config: type[C] = NoConfig  # type: ignore[assignment]  # C is NoConfig when left out
     requires: tuple[Slot[Any], ...] = ()
     uri_override: str = ""
+    tables: tuple[Table[Any], ...] = ()
 
     @property
     def uri(self) -> str:
