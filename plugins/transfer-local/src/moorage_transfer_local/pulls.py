@@ -1,32 +1,33 @@
-"""Pulls: the slot's implementation, and how a pull ends that nobody wants any more.
+"""Pulls: the slot's implementation, and how a pull or a push ends that nobody wants any more.
 
 A pull is one thread that walks from the reference down to layers, some that download, and the caller's, which only
-watches: it sees when the client has gone and when a server has fallen silent, and ends everything then.
+watches: it sees when the client has gone and when a server has fallen silent, and ends everything then. Pushes alike.
 """
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Protocol
 
-from moorage_sdk import errors, labels, references
+from moorage_sdk import references
 from moorage_sdk.images import Image
+from moorage_sdk.leases import Resource
 from moorage_sdk.metadata import View
-from moorage_sdk.transfers import Credentials, Pull, Report, Transfer
-from moorage_transfer_local import hosts
+from moorage_sdk.transfers import Credentials, Pull, Push, Registry, Report, Transfer
+from moorage_transfer_local import hosts, leases
+from moorage_transfer_local.destinations import Destination
 from moorage_transfer_local.fetches import Fetcher
 from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.progresses import Tracker
+from moorage_transfer_local.pushes import PushSession
 from moorage_transfer_local.registries import Repository
 from moorage_transfer_local.sessions import Options, Session
+from moorage_transfer_local.servers import Settings
 from moorage_transfer_local.stops import SLICE, Stop
-
-LEASE_HOURS = 24
-"""How long what a pull made is kept when the daemon dies in its middle (as in containerd)."""
+from moorage_transfer_local.uploads import Uploader
 
 
 class LocalTransfer(Transfer):
@@ -37,14 +38,16 @@ class LocalTransfer(Transfer):
         self._options = options
         self._flights = Flights()
         self._places = Places(options.downloads)
+        self._uploading = Places(options.uploads)
         self._unpacking = Places(options.unpacks) if options.unpacks > 1 else None
 
     def pull(self, view: View, pull: Pull, report: Report) -> Image:
         reference = references.full(pull.reference)
         stop = Stop(pull.cancelled)
         tracker = Tracker(pull.name or pull.reference, report)
-        with self._leased(view) as leased, ExitStack() as opened:
-            repository = self._repository(reference, pull, stop)
+        with leases.leased(view, self._view) as leased, ExitStack() as opened:
+            reach = self._reach(reference, pull.registry, pull.reference)
+            repository = Repository(reference, *reach, stop)
             opened.callback(repository.close)
             fetcher = Fetcher(
                 repository,
@@ -56,54 +59,45 @@ class LocalTransfer(Transfer):
                 self._options.settings.policy,
                 stop,
             )
-            with self._downloads() as downloads:
+            with _workers(self._options.downloads + 1, "download") as downloads:
                 session = Session(pull, leased, fetcher, downloads, self._options, self._unpacking)
                 return _watched(session.run, stop, repository)
 
-    @contextmanager
-    def _leased(self, view: View) -> Iterator[View]:
-        """The view under a lease: the client's, or one of our own that ends with the pull."""
-        if view.lease:
-            yield view
-            return
-        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=LEASE_HOURS)
-        lease = view.leases.create(labels={labels.GC_EXPIRE: until.strftime("%Y-%m-%dT%H:%M:%SZ")})
-        try:
-            yield self._view(view.namespace, lease.id)
-        finally:
-            with contextlib.suppress(errors.NotFound):
-                view.leases.delete(lease.id)
-
-    @contextmanager
-    def _downloads(self) -> Iterator[ThreadPoolExecutor]:
-        # One worker more than places: who waits for another pull's download of the same blob occupies no place.
-        pool = ThreadPoolExecutor(self._options.downloads + 1, thread_name_prefix="moorage-download")
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _repository(self, reference: references.Reference, pull: Pull, stop: Stop) -> Repository:
-        asked = pull.registry
-        endpoints = hosts.endpoints(
-            reference.host, asked.config_path or self._options.config_path, asked.default_scheme
-        )
+    def _reach(
+        self, reference: references.Reference, asked: Registry, name: str
+    ) -> tuple[Sequence[hosts.Endpoint], Callable[[str, str], Credentials | None], Settings]:
+        """Where the registry is, how to ask for credentials, and how to talk to it."""
+        config_path = asked.config_path or self._options.config_path
         realms = self._options.token_realms(reference.host)
         settings = replace(self._options.settings, token_realms=realms, headers=asked.headers)
 
         def ask(host: str, realm: str) -> Credentials | None:
-            return asked.authority(host, pull.reference, realm) if asked.authority is not None else None
+            return asked.authority(host, name, realm) if asked.authority is not None else None
 
-        return Repository(reference, endpoints, ask, settings, stop)
+        return hosts.endpoints(reference.host, config_path, asked.default_scheme), ask, settings
 
 
-def _watched(run: Callable[[], Image], stop: Stop, repository: Repository) -> Image:
-    """Run a pull on a thread and end it when it is cancelled."""
-    with ThreadPoolExecutor(1, thread_name_prefix="moorage-pull") as pool:
+class _Expiring(Protocol):
+    def expire(self) -> None: ...
+
+
+@contextmanager
+def _workers(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """Threads. For downloads one more than places: who waits for another pull's of the same blob occupies no place."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=f"moorage-{name}")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _watched(run: Callable[[], Image], stop: Stop, server: _Expiring) -> Image:
+    """Run a transfer on a thread and end it when it is cancelled."""
+    with ThreadPoolExecutor(1, thread_name_prefix="moorage-transfer") as pool:
         future: Future[Image] = pool.submit(run)
         try:
             while not wait([future], SLICE, FIRST_COMPLETED).done:
-                repository.expire()
+                server.expire()
                 if stop.stopped:
                     stop.stop()
             return future.result()

@@ -1,0 +1,31 @@
+"""Leases: what keeps all that a transfer makes until it is named."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Callable, Iterator
+
+from moorage_sdk import errors, labels
+from moorage_sdk.metadata import View
+
+LEASE_HOURS = 24
+"""How long what a transfer made is kept when the daemon dies in its middle (as in containerd)."""
+
+
+@contextlib.contextmanager
+def leased(view: View, opened: Callable[[str, str], View]) -> Iterator[View]:
+    """The view under a lease: the client's, or one of our own that ends with the block.
+
+    ``opened`` gives a namespace's view under a lease.
+    """
+    if view.lease:
+        yield view
+        return
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=LEASE_HOURS)
+    lease = view.leases.create(labels={labels.GC_EXPIRE: until.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    try:
+        yield opened(view.namespace, lease.id)
+    finally:
+        with contextlib.suppress(errors.NotFound):
+            view.leases.delete(lease.id)
