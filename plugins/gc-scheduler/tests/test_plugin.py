@@ -6,16 +6,19 @@ from moorage_gc_scheduler.plugin import Config, plugin
 from moorage_sdk import config
 from moorage_sdk.collectors import COLLECTOR
 from moorage_sdk.durations import Duration
+from moorage_sdk.garbage import Object
 from moorage_sdk.metadata import METADATA, Collection
+
+X = Object("content", "default", "x")
 
 
 def test_the_scheduler_starts_and_stops_with_the_daemon() -> None:
     closers: list[Callable[[], None]] = []
     exports: dict[str, str] = {}
-    store = SimpleNamespace(watch=lambda changed: None, collect=lambda: Collection(removed=("x",)))
+    store = SimpleNamespace(watch=lambda changed: None, collect=lambda: Collection(removed=(X,)))
     ctx: Any = SimpleNamespace(one={METADATA: store}.__getitem__, on_close=closers.append, export=exports.__setitem__)
     scheduler = plugin.make(ctx, Config(pause_threshold=3.0))
-    assert scheduler.collect().result(20).removed == ("x",)
+    assert scheduler.collect().result(20).removed == (X,)
     for close in closers:
         close()
     assert exports == {

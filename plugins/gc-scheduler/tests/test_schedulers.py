@@ -9,9 +9,15 @@ import pytest
 from moorage_gc_scheduler.policies import Limits
 from moorage_gc_scheduler.schedulers import Scheduler
 from moorage_sdk import errors
+from moorage_sdk.garbage import Object
 from moorage_sdk.metadata import Change, Collection
 
 QUIET = Limits(startup_delay=0.0)
+
+
+def nth(run: int) -> tuple[Object, ...]:
+    """What the collection of that number removes."""
+    return (Object("run", "", str(run)),)
 
 
 class Store:
@@ -37,7 +43,7 @@ class Store:
             error, self.error = self.error, None
             raise error
         expiry, self.next_expiry = self.next_expiry, 0
-        return Collection(removed=(str(self.runs),), next_expiry=expiry)
+        return Collection(removed=nth(self.runs), next_expiry=expiry)
 
     def wait_for_runs(self, number: int) -> None:
         deadline = time.monotonic() + 20
@@ -63,8 +69,8 @@ def started() -> Iterator[Callable[..., tuple[Any, Scheduler]]]:
 
 def test_a_request_is_answered_with_what_was_done(started: Callable[..., tuple[Any, Scheduler]]) -> None:
     store, scheduler = started()
-    assert scheduler.collect().result(20).removed == ("1",)
-    assert scheduler.collect().result(20).removed == ("2",)
+    assert scheduler.collect().result(20).removed == nth(1)
+    assert scheduler.collect().result(20).removed == nth(2)
     assert store.runs == 2
 
 
@@ -77,8 +83,8 @@ def test_requests_that_come_during_a_collection_share_the_next(
     assert store.began.wait(20)
     late = [scheduler.collect() for _ in range(5)]
     store.gate.set()
-    assert first.result(20).removed == ("1",)
-    assert {future.result(20).removed for future in late} == {("2",)}
+    assert first.result(20).removed == nth(1)
+    assert {future.result(20).removed for future in late} == {nth(2)}
 
 
 def test_startup_and_deletions_bring_collections(started: Callable[..., tuple[Any, Scheduler]]) -> None:
@@ -103,7 +109,7 @@ def test_a_failure_is_told_and_does_not_end_collecting(
     with pytest.raises(errors.Unavailable, match="store failed"):
         scheduler.collect().result(20)
     assert "garbage collection failed" in caplog.text
-    assert scheduler.collect().result(20).removed == ("2",)
+    assert scheduler.collect().result(20).removed == nth(2)
 
 
 def test_stopping_ends_the_thread_and_tells_those_who_wait(started: Callable[..., tuple[Any, Scheduler]]) -> None:
@@ -119,7 +125,7 @@ def test_stopping_ends_the_thread_and_tells_those_who_wait(started: Callable[...
         time.sleep(0.001)
     store.gate.set()
     stopper.join(20)
-    assert running.result(20).removed == ("1",)
+    assert running.result(20).removed == nth(1)
     with pytest.raises(errors.Unavailable, match="stopping"):
         waiting.result(20)
     with pytest.raises(errors.Unavailable, match="stopping"):
@@ -135,6 +141,6 @@ def test_whoever_gave_up_waiting_hurts_nobody(started: Callable[..., tuple[Any, 
     given_up, patient = scheduler.collect(), scheduler.collect()
     assert given_up.cancel()
     store.gate.set()
-    assert patient.result(20).removed == ("2",)
+    assert patient.result(20).removed == nth(2)
     with pytest.raises(CancelledError):
         given_up.result(0)

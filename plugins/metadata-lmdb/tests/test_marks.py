@@ -209,6 +209,18 @@ def test_conditional_references(rig: Any) -> None:
     assert "snapshot memory/fresh" in garbage(rig)
 
 
+def test_only_content_and_images_make_conditional_references(rig: Any) -> None:
+    """As ``scanRoots`` asks for them; one on a snapshot, container or lease is ignored."""
+    condition = {"containerd.io/gc.cond.snapshot.memory": "usedat<1h|fresh"}
+    rig.layer("fresh", **{"gc_cond_value-usedat": when(minutes=10)})
+    rig.layer("other", **{"gc_root": "1", "gc_cond_snapshot_memory": "usedat<1h|fresh"})
+    rig.view().containers.create(Container("c", Runtime("r"), SPEC, labels=condition))
+    rig.view().leases.create("l", condition)
+    assert garbage(rig) == ["snapshot memory/fresh"]
+    blob(rig, "a", {"containerd.io/gc.root": "1", **condition})
+    assert garbage(rig) == []
+
+
 def test_the_next_expiry_is_the_earliest_that_is_still_to_come(rig: Any) -> None:
     digest = blob(rig, "a")
     assert mark(rig).next_expiry == 0

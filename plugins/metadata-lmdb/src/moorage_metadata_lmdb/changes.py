@@ -63,9 +63,16 @@ class Reading:
         """Index entries below ``parts``, whole."""
         return (tables.parts(name) for name in self._txn.table(tables.INDEX).scan_keys(tables.prefix(*parts)))
 
+    def entries(self, *parts: str) -> Iterator[bytes]:
+        """The index entry ``parts``, if it is there, and those below."""
+        index, own = self._txn.table(tables.INDEX), tables.key(*parts)
+        if own in index:
+            yield own
+        yield from index.scan_keys(tables.prefix(*parts))
+
     def known(self, *parts: str) -> bool:
         """Whether there is an index entry ``parts``, or one below."""
-        return tables.key(*parts) in self._txn.table(tables.INDEX) or next(self.index(*parts), None) is not None
+        return next(self.entries(*parts), None) is not None
 
 
 class Change(Reading):

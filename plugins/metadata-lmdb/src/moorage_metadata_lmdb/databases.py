@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from moorage_kv import Store
-from moorage_metadata_lmdb import marks, promotions, removals, rows, sweeps, tables
+from moorage_metadata_lmdb import (
+    explanations,
+    marks,
+    nodes,
+    plans,
+    promotions,
+    removals,
+    rows,
+    spellings,
+    sweeps,
+    tables,
+)
 from moorage_metadata_lmdb.backends import Blobs, Layers
 from moorage_metadata_lmdb.changes import Change, Scope
 from moorage_metadata_lmdb.containers import ContainerStore
@@ -23,6 +34,8 @@ from moorage_metadata_lmdb.snapshots import SnapshotView
 from moorage_sdk import errors, metadata, namespaces
 from moorage_sdk.content import ContentStore
 from moorage_sdk.events import Exchange
+from moorage_sdk.garbage import Explanation, Object, Plan, Removal
+from moorage_sdk.resources import Resources
 from moorage_sdk.snapshots import Snapshotter
 
 TABLES = (*(table.name for table in rows.ALL), tables.INDEX, tables.OUTBOX)
@@ -60,6 +73,7 @@ class Database(metadata.Metadata):
         self._default = default
         self._reason = reason
         self._layers: dict[str, Layers] = {}
+        self._others: dict[str, Resources] = {}
         self._settling = Reservations()
         self._collecting = threading.Lock()
         # Whatever died with an earlier process may have left something.
@@ -93,6 +107,9 @@ class Database(metadata.Metadata):
     def view(self, namespace: str, lease: str = "") -> View:
         return View(self, self._ledger, self._blobs, Scope(namespaces.required(namespace), lease))
 
+    def collects(self, resources: Resources) -> None:
+        self._others[resources.kind] = resources
+
     def watch(self, changed: Callable[[metadata.Change], None]) -> None:
         self._ledger.watch(changed)
 
@@ -102,7 +119,7 @@ class Database(metadata.Metadata):
             mark = self._mark()
             marked = time.monotonic()
             removed, pause = self._sweep(mark)
-            report = removals.Report([str(node) for node in removed])
+            report = removals.Report([nodes.object(node) for node in removed])
             self._clean(report)
             return metadata.Collection(
                 removed=tuple(report.removed),
@@ -112,6 +129,22 @@ class Database(metadata.Metadata):
                 next_expiry=mark.next_expiry,
                 marking=marked - started,
             )
+
+    def plan(self) -> Plan:
+        with self._collecting:
+            with self._ledger.read() as reading:
+                names = plans.names(reading, time.time_ns())
+            found, failures = list(names.removals), []
+            for name in sorted(names.backends | self._ledger.dirty):
+                try:
+                    found += self._plan_data(name, names.entries)
+                except Exception as error:  # noqa: BLE001 - the plan for the other backends must not wait for this one
+                    failures.append(f"{name}: {error}")
+            return Plan(tuple(found), tuple(failures), names.next_expiry)
+
+    def why(self, wanted: Object) -> Explanation:
+        with self._ledger.read() as reading:
+            return explanations.explain(reading, time.time_ns(), spellings.find(reading, wanted))
 
     def layers(self, name: str) -> Layers:
         """A snapshotter by name.
@@ -154,6 +187,13 @@ class Database(metadata.Metadata):
             return removed, time.monotonic() - started
 
         return self._ledger.change(sweep)
+
+    def _plan_data(self, name: str, gone: Set[bytes]) -> list[Removal]:
+        if name == "content":
+            return list(plans.content(self._ledger, self._blobs, gone))
+        if name in self._snapshotters:
+            return list(plans.snapshots(self._ledger, self.layers(name), gone))
+        return []
 
     def _clean(self, report: removals.Report) -> None:
         for name in sorted(self._ledger.cleanse()):

@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from moorage_sdk import labels
 
-_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))")
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse(text: str) -> int | None:
-    """Nanoseconds since the epoch of an RFC 3339 time, None for any other text."""
+    """Nanoseconds since the epoch of an RFC 3339 time, None for any other text.
+
+    As lenient as Go's ``time.Parse``, which takes an hour of one digit and a comma before the fraction.
+    """
     if not (found := _RFC3339.fullmatch(text)):
         return None
     year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = found.groups()

@@ -104,6 +104,12 @@ class Ledger:
         with self._noting:
             self._dirty.add(backend)
 
+    @property
+    def dirty(self) -> set[str]:
+        """The backends that ``cleanse`` would return."""
+        with self._noting:
+            return set(self._dirty)
+
     def cleanse(self) -> set[str]:
         """The backends noted by ``soil`` since the last call."""
         with self._noting:
@@ -128,16 +134,21 @@ class Ledger:
 
     def _committed(self, change: Change) -> None:
         for node in change.deleted:
-            if node.kind in (Kind.CONTENT, Kind.INGEST):
-                self.soil("content")
-            elif node.kind is Kind.SNAPSHOT:
-                self.soil(node.key.partition("/")[0])
+            for backend in soiled(node):
+                self.soil(backend)
         if change.announced:
             self._announce(metadata.Change.DELETION if change.deleted else metadata.Change.MUTATION)
 
     def _announce(self, what: metadata.Change) -> None:
         for changed in self._watchers:
             changed(what)
+
+
+def soiled(node: Node) -> tuple[str, ...]:
+    """The backend in which the removal of ``node`` may leave something, if there is one."""
+    if node.kind in (Kind.CONTENT, Kind.INGEST):
+        return ("content",)
+    return (node.key.partition("/")[0],) if node.kind is Kind.SNAPSHOT else ()
 
 
 def exists(kind: str, name: str) -> errors.AlreadyExists:

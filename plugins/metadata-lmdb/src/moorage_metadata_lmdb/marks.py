@@ -6,7 +6,7 @@ the sweep extends the mark, inside its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from moorage_metadata_lmdb import expiries, nodes, references, rows
@@ -49,9 +49,13 @@ class Mark:
                 continue
             seen.add(node)
             self.reachable.add(node._replace(flat=False) if node.flat else node)
-            pending.extend(self._back.get(node, ()))
-            known = None if node in changed else self._edges.get(node)
-            pending.extend(edges(reading, node) if known is None else known)
+            pending.extend(self.follow(reading, node, changed))
+
+    def follow(self, reading: Reading, node: Node, changed: Set[Node] = frozenset()) -> Iterator[Node]:
+        """What lives as long as ``node``."""
+        yield from self._back.get(node, ())
+        known = None if node in changed else self._edges.get(node)
+        yield from edges(reading, node) if known is None else known
 
     def note(self, node: Node, follow: Iterable[Node]) -> None:
         """Note a collectable object and what it refers to."""
@@ -71,10 +75,13 @@ class Mark:
         """Note a back reference: ``child`` lives as long as ``parent``."""
         self._back.setdefault(parent, []).append(child)
 
-    def note_labels(self, node: Node, values: dict[str, str]) -> None:
-        """Note the conditional references that ``node`` makes, and when it was used."""
+    def note_conditions(self, node: Node, values: Mapping[str, str]) -> None:
+        """Note the conditional references that ``node`` makes. Only content and images make any."""
         self._conditions.extend((node, condition) for condition in references.conditions(node.namespace, values))
-        if node.kind is Kind.SNAPSHOT and (used_at := references.used_at(values)) is not None:
+
+    def note_use(self, node: Node, values: Mapping[str, str]) -> None:
+        """Note when a snapshot was used."""
+        if (used_at := references.used_at(values)) is not None:
             self._used_at[node] = used_at
 
     def settle_conditions(self) -> None:
@@ -88,6 +95,12 @@ class Mark:
 def make(reading: Reading, now: int) -> Mark:
     """Mark everything that is reachable in the snapshot."""
     mark = Mark(now)
+    mark.extend(reading, scan(reading, mark))
+    return mark
+
+
+def scan(reading: Reading, mark: Mark) -> list[Node]:
+    """Note all there is in ``mark``, and return the roots."""
     roots = [
         *_leases(reading, mark),
         *_images(reading, mark),
@@ -99,8 +112,7 @@ def make(reading: Reading, now: int) -> Mark:
         *_promotions(reading),
     ]
     mark.settle_conditions()
-    mark.extend(reading, roots)
-    return mark
+    return roots
 
 
 def edges(reading: Reading, node: Node) -> Iterator[Node]:
@@ -171,7 +183,7 @@ def _images(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, name), row in reading.scan(rows.IMAGES):
         node = Node(Kind.IMAGE, namespace, name)
         mark.note(node, _of_image(node, row))
-        mark.note_labels(node, dict(row.labels))
+        mark.note_conditions(node, row.labels)
         if not mark.expires(expiries.of(row.labels)):
             yield node
             continue
@@ -192,7 +204,7 @@ def _contents(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, digest), row in reading.scan(rows.BLOBS):
         node = Node(Kind.CONTENT, namespace, digest)
         mark.note(node, references.forward(namespace, row.labels))
-        mark.note_labels(node, dict(row.labels))
+        mark.note_conditions(node, row.labels)
         for parent in references.backward(namespace, row.labels):
             mark.keep_if_kept(parent, node)
         if references.is_root(row.labels):
@@ -211,7 +223,7 @@ def _snapshots(reading: Reading, mark: Mark) -> Iterator[Node]:
     for (namespace, snapshotter, key), row in reading.scan(rows.SNAPSHOTS):
         node = nodes.snapshot(namespace, snapshotter, key)
         mark.note(node, _of_snapshot(node, row))
-        mark.note_labels(node, dict(row.labels))
+        mark.note_use(node, row.labels)
         for parent in references.backward(namespace, row.labels):
             mark.keep_if_kept(parent, node)
         if references.is_root(row.labels):

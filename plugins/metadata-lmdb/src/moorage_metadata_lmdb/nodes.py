@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from moorage_sdk.garbage import Object
+
 
 class Kind(Enum):
     """Kinds of objects (``core/metadata/gc.go``). Containers and sandboxes are never collected, only followed."""
@@ -33,3 +35,8 @@ class Node(NamedTuple):
 def snapshot(namespace: str, snapshotter: str, key: str, flat: bool = False) -> Node:
     """The node of a snapshot."""
     return Node(Kind.SNAPSHOT, namespace, f"{snapshotter}/{key}", flat)
+
+
+def object(node: Node) -> Object:
+    """The same for those outside."""
+    return Object(node.kind.value, node.namespace, node.key)

@@ -17,20 +17,40 @@ from moorage_metadata_lmdb.backends import Blobs, Layers
 from moorage_metadata_lmdb.gates import Gate
 from moorage_metadata_lmdb.ledgers import Ledger
 from moorage_sdk import errors
+from moorage_sdk.garbage import Object
 from moorage_sdk.snapshots import Cleaner
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
 
+OWNERS_OF_BLOBS = (("blob",), ("want",))
+OWNERS_OF_INGESTS = (("ingest",),)
+"""Under which words of the index the names of a blob and of an ingest lie."""
+
+
+def blob(digest: str) -> Object:
+    """The object that a blob is in the content store, to be told from a namespace's name for it."""
+    return Object("blob", "", digest)
+
+
+def ingest(ref: str) -> Object:
+    """The object that an ingest is in the content store."""
+    return Object("ingest", "", ref)
+
+
+def snapshot(snapshotter: str, key: str) -> Object:
+    """The object that a snapshot is for its snapshotter."""
+    return Object("snapshot", "", f"{snapshotter} {key}")
+
 
 @dataclass
 class Report:
-    """What was removed and what could not be, each in one line."""
+    """What was removed, and what could not be with the reason, each in one line."""
 
-    removed: list[str] = field(default_factory=list)
+    removed: list[Object] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def add(self, what: str, remove: Callable[[], None]) -> None:
+    def add(self, what: Object, remove: Callable[[], None]) -> None:
         """Perform one removal and note how it went. What is gone already counts as neither."""
         try:
             remove()
@@ -48,17 +68,17 @@ def content(ledger: Ledger, blobs: Blobs, report: Report) -> None:
     backend = blobs.backend
     blob_names = (info.digest for info in backend.walk())
     refs = (status.ref for status in backend.statuses())
-    for digest in _unknown(ledger, blobs.gate, blob_names, ("blob",), ("want",)):
-        report.add(f"blob {digest}", partial(backend.delete, digest))
-    for ref in _unknown(ledger, blobs.gate, refs, ("ingest",)):
-        report.add(f"ingest {ref}", partial(backend.abort, ref))
+    for digest in _unknown(ledger, blobs.gate, blob_names, *OWNERS_OF_BLOBS):
+        report.add(blob(digest), partial(backend.delete, digest))
+    for ref in _unknown(ledger, blobs.gate, refs, *OWNERS_OF_INGESTS):
+        report.add(ingest(ref), partial(backend.abort, ref))
 
 
 def snapshots(ledger: Ledger, layers: Layers, report: Report) -> None:
     """Remove snapshots without a name, children first, then what the snapshotter left on disk."""
     parents = {info.name: info.parent for info in layers.backend.walk()}
-    for key in _unknown(ledger, layers.gate, _deepest_first(parents), ("snapshot", layers.name)):
-        report.add(f"snapshot {layers.name} {key}", partial(layers.backend.remove, key))
+    for key in _unknown(ledger, layers.gate, deepest_first(parents), ("snapshot", layers.name)):
+        report.add(snapshot(layers.name, key), partial(layers.backend.remove, key))
     if isinstance(layers.backend, Cleaner):
         cleanup = layers.backend.cleanup
         try:
@@ -83,7 +103,7 @@ def _suspects(ledger: Ledger, names: Iterable[str], owners: tuple[tuple[str, ...
         return [name for name in listed if not any(reading.known(*owner, name) for owner in owners)]
 
 
-def _deepest_first(parents: Mapping[str, str]) -> list[str]:
+def deepest_first(parents: Mapping[str, str]) -> list[str]:
     depths: dict[str, int] = {}
     for name in parents:
         chain = []

@@ -14,6 +14,7 @@ from enum import Enum
 
 from moorage_sdk.containers import Containers
 from moorage_sdk.content import ContentStore
+from moorage_sdk.garbage import Object
 from moorage_sdk.images import Images
 from moorage_sdk.leases import Leases
 from moorage_sdk.namespaces import Namespaces
@@ -72,14 +73,14 @@ class Change(Enum):
 
 @dataclass(frozen=True)
 class Collection:
-    """What one garbage collection did: object ids as printed, and its duration in seconds.
+    """What one garbage collection did: what it removed, names before data, and its duration in seconds.
 
     ``pause`` is the part during which writers waited. ``next_expiry`` is the earliest expiry of a lease, ingest or
     image that is still there, in nanoseconds since the epoch, 0 for none. ``failures`` are removals that did not work.
     ``marking`` is how long it took to find out what is reachable, while writers went on.
     """
 
-    removed: tuple[str, ...] = ()
+    removed: tuple[Object, ...] = ()
     failures: tuple[str, ...] = ()
     pause: float = 0.0
     elapsed: float = 0.0
@@ -114,6 +115,10 @@ class Metadata(ABC):
     @abstractmethod
     def collect(self) -> Collection:
         """Mark what is reachable, sweep the rest, then remove it from the backends. One at a time."""
+
+    @abstractmethod
+    def collects(self, resources: Resources) -> None:
+        """Let things that lie elsewhere take part in garbage collection from now on; one owner per kind, the last."""
 
     @abstractmethod
     def watch(self, changed: Callable[[Change], None]) -> None:

@@ -1,0 +1,80 @@
+"""Objects by what people type: ``content sha256:…``, ``snapshot overlayfs/key``, ``image busybox``, or part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from moorage_metadata_lmdb import rows
+from moorage_metadata_lmdb.changes import Reading
+from moorage_metadata_lmdb.nodes import Kind, Node
+from moorage_sdk import errors, references
+from moorage_sdk.garbage import Object
+
+SHOWN = 5
+"""Candidates that the message about an ambiguous spelling lists."""
+
+
+def kind(text: str) -> Kind | None:
+    """The kind of that name, also in the plural; None for no name at all. Raises errors.InvalidArgument."""
+    if not text:
+        return None
+    for each in Kind:
+        if text.lower() in (each.value, f"{each.value}s", f"{each.value}es"):
+            return each
+    known = ", ".join(each.value for each in Kind)
+    raise errors.InvalidArgument(f'kind "{text}": not one of {known}: invalid argument')
+
+
+def find(reading: Reading, wanted: Object) -> Node:
+    """The object that ``wanted`` spells: by its whole key if there is one, otherwise by the only one that begins so.
+
+    Raises errors.NotFound, errors.InvalidArgument for an ambiguous spelling.
+    """
+    chosen, text = kind(wanted.kind), wanted.key
+    if not text:
+        raise errors.InvalidArgument("object without a name: invalid argument")
+    there = [node for node in _objects(reading, wanted.namespace) if chosen in (None, node.kind)]
+    for fits in (_is, _begins):
+        found = [node for node in there if fits(node, text)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = ", ".join(f"{node.kind.value} {node.key}" for node in found[:SHOWN])
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            raise errors.InvalidArgument(f"{_subject(wanted)}: ambiguous, it could be {listed}{more}: invalid argument")
+    raise errors.NotFound(f'{_subject(wanted)} in namespace "{wanted.namespace}": not found')
+
+
+def _subject(wanted: Object) -> str:
+    return f'{wanted.kind or "object"} "{wanted.key}"'
+
+
+def _objects(reading: Reading, namespace: str) -> Iterator[Node]:
+    for table in rows.ALL:
+        if table.kind is not None:
+            for parts, _ in reading.scan(table, namespace):
+                if (node := table.node(parts)) is not None:
+                    yield node
+
+
+def _is(node: Node, text: str) -> bool:
+    return _matches(node, text, str.__eq__) or (node.kind is Kind.IMAGE and node.key == _normal(text))
+
+
+def _begins(node: Node, text: str) -> bool:
+    return _matches(node, text, str.startswith)
+
+
+def _matches(node: Node, text: str, fits: Callable[[str, str], bool]) -> bool:
+    if fits(node.key, text):
+        return True
+    # The algorithm of a digest and the name of a snapshotter may be left out.
+    separator = {Kind.CONTENT: ":", Kind.SNAPSHOT: "/"}.get(node.kind)
+    return separator is not None and fits(node.key.partition(separator)[2], text)
+
+
+def _normal(text: str) -> str:
+    try:
+        return references.normalize(text)
+    except errors.InvalidArgument:
+        return text
