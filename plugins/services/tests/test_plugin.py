@@ -10,16 +10,18 @@ import pytest
 from moorage_api import methods
 from moorage_sdk import errors
 from moorage_sdk.collectors import Collector
+from moorage_sdk.garbage import Explanation, Object, Plan
 from moorage_sdk.images import Image
 from moorage_sdk.metadata import Collection, View
-from moorage_sdk.slots import NoConfig, Plugin
-from moorage_sdk.transfers import Pull, Report, Transfer
+from moorage_sdk.slots import NoConfig, Plugin, Skip
+from moorage_sdk.transfers import Pull, Push, Report, Transfer
 from moorage_services import plugin
 from moorage_services.plugin import DiffConfig
 from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.events import MemoryExchange
 from moorage_testkit.fakes.metadata import MemoryMetadata
+from moorage_testkit.fakes.sandboxes import MemorySandboxController
 from moorage_testkit.fakes.tasks import MemoryTasks
 
 
@@ -28,19 +30,31 @@ class Never(Collector):
         return Future()
 
 
+class Planning(MemoryMetadata):
+    def plan(self) -> Plan:
+        return Plan()
+
+    def why(self, wanted: Object) -> Explanation:
+        return Explanation(wanted)
+
+
 class Idle(Transfer):
     def pull(self, view: View, pull: Pull, report: Report) -> Image:
+        raise errors.Unavailable("idle")
+
+    def push(self, view: View, push: Push, report: Report) -> Image:
         raise errors.Unavailable("idle")
 
 
 def context(folder: Path, **changes: Any) -> Context:
     plugins: dict[str, Any] = {
-        "metadata": {"lmdb": MemoryMetadata()},
+        "metadata": {"lmdb": Planning()},
         "gc": {"scheduler": Never()},
         "events": {"exchange": MemoryExchange()},
         "tasks": {"shim": MemoryTasks()},
         "differ": {"walking": TarDiffer()},
         "transfer": {"local": Idle()},
+        "sandbox-controller": {"shim": MemorySandboxController()},
     }
     return Context(folder, "io.containerd.grpc.v1.test", {**plugins, **changes})
 
@@ -50,11 +64,14 @@ PLUGINS = {
     "content": plugin.content,
     "diff": plugin.diff,
     "events": plugin.events,
+    "gc": plugin.gc,
     "healthcheck": plugin.healthcheck,
     "images": plugin.images,
     "introspection": plugin.introspection,
     "leases": plugin.leases,
     "namespaces": plugin.namespaces,
+    "sandbox-controllers": plugin.sandboxers,
+    "sandboxes": plugin.sandboxes,
     "snapshots": plugin.snapshots,
     "streaming": plugin.streaming,
     "tasks": plugin.tasks,
@@ -96,3 +113,15 @@ def test_missing_differs_are_left_out_and_none_at_all_is_a_failure(
 
 def test_introspection_works_without_a_task_manager(tmp_path: Path) -> None:
     assert plugin.make_introspection(context(tmp_path, tasks={}), NoConfig()).names
+
+
+def test_a_store_that_plans_nothing_has_nobody_to_explain_it(tmp_path: Path) -> None:
+    with pytest.raises(Skip, match="what a collection would do"):
+        plugin.make_gc(context(tmp_path, metadata={"other": MemoryMetadata()}), NoConfig())
+
+
+def test_without_a_controller_sandboxes_can_only_be_written_down(tmp_path: Path) -> None:
+    bare = context(tmp_path, **{"sandbox-controller": {}})
+    with pytest.raises(errors.FailedPrecondition, match="sandbox controllers"):
+        plugin.make_sandboxers(bare, NoConfig())
+    assert plugin.make_sandboxes(bare, NoConfig()).names == ("containerd.services.sandbox.v1.Store",)

@@ -9,9 +9,11 @@ from moorage_sdk import errors
 from moorage_sdk.collectors import COLLECTOR
 from moorage_sdk.differs import DIFFER, Differ
 from moorage_sdk.events import EXCHANGE
+from moorage_sdk.garbage import Planner
 from moorage_sdk.metadata import METADATA
+from moorage_sdk.sandboxes import SANDBOX_CONTROLLER
 from moorage_sdk.services import SERVICE, TTRPC_SERVICE, Service
-from moorage_sdk.slots import InitContext, NoConfig, Plugin
+from moorage_sdk.slots import InitContext, NoConfig, Plugin, Skip
 from moorage_sdk.tasks import TASKS
 from moorage_sdk.transfers import TRANSFER
 from moorage_services.calls import GrpcService
@@ -21,12 +23,15 @@ from moorage_services.contents import ContentService
 from moorage_services.differs import DiffService
 from moorage_services.drains import DRAIN
 from moorage_services.events import EventService, Forwarding
+from moorage_services.garbage import GarbageService
 from moorage_services.healths import HealthService
 from moorage_services.images import ImageService
 from moorage_services.introspections import IntrospectionService
 from moorage_services.leases import LeaseService
 from moorage_services.namespaces import NamespaceService
 from moorage_services.pools import Pool
+from moorage_services.sandboxers import SandboxerService
+from moorage_services.sandboxes import SandboxService
 from moorage_services.snapshots import SnapshotService
 from moorage_services.streams import Streams, StreamService
 from moorage_services.tasks import TaskService
@@ -76,6 +81,13 @@ def make_forwarding(ctx: InitContext, config: NoConfig) -> Service:
     return Forwarding(ctx.one(EXCHANGE))
 
 
+def make_gc(ctx: InitContext, config: NoConfig) -> Service:
+    metadata = ctx.one(METADATA)
+    if not isinstance(metadata, Planner):
+        raise Skip("the metadata plugin cannot say what a collection would do")
+    return GrpcService(GarbageService(metadata, ctx.one(COLLECTOR), STORAGE))
+
+
 def make_healthcheck(ctx: InitContext, config: NoConfig) -> Service:
     return GrpcService(HealthService(DRAIN))
 
@@ -96,6 +108,17 @@ def make_leases(ctx: InitContext, config: NoConfig) -> Service:
 
 def make_namespaces(ctx: InitContext, config: NoConfig) -> Service:
     return GrpcService(NamespaceService(ctx.one(METADATA).namespaces, STORAGE))
+
+
+def make_sandboxers(ctx: InitContext, config: NoConfig) -> Service:
+    controllers = ctx.all(SANDBOX_CONTROLLER)
+    if not controllers:
+        raise errors.FailedPrecondition("sandbox controllers: none is loaded: failed precondition")
+    return GrpcService(SandboxerService(controllers, ctx.one(EXCHANGE), DRAIN))
+
+
+def make_sandboxes(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(SandboxService(ctx.one(METADATA), STORAGE))
 
 
 def make_snapshots(ctx: InitContext, config: NoConfig) -> Service:
@@ -136,11 +159,14 @@ content = Plugin(SERVICE, "content", make_content, requires=(METADATA,))
 diff = Plugin(SERVICE, "diff", make_diff, DiffConfig, requires=(METADATA, DIFFER))
 events = Plugin(SERVICE, "events", make_events, requires=(EXCHANGE,))
 forwarding = Plugin(TTRPC_SERVICE, "events", make_forwarding, requires=(EXCHANGE,))
+gc = Plugin(SERVICE, "gc", make_gc, requires=(METADATA, COLLECTOR))
 healthcheck = Plugin(SERVICE, "healthcheck", make_healthcheck)
 images = Plugin(SERVICE, "images", make_images, requires=(METADATA, COLLECTOR))
 introspection = Plugin(SERVICE, "introspection", make_introspection, requires=(TASKS,))
 leases = Plugin(SERVICE, "leases", make_leases, requires=(METADATA, COLLECTOR))
 namespaces = Plugin(SERVICE, "namespaces", make_namespaces, requires=(METADATA,))
+sandboxers = Plugin(SERVICE, "sandbox-controllers", make_sandboxers, requires=(SANDBOX_CONTROLLER, EXCHANGE))
+sandboxes = Plugin(SERVICE, "sandboxes", make_sandboxes, requires=(METADATA,))
 snapshots = Plugin(SERVICE, "snapshots", make_snapshots, requires=(METADATA,))
 streaming = Plugin(SERVICE, "streaming", make_streaming, requires=(METADATA,))
 tasks = Plugin(SERVICE, "tasks", make_tasks, requires=(METADATA, TASKS, DIFFER))
