@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+import tomllib
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +20,13 @@ import grpc.aio
 import pytest
 from google.protobuf.message import Message
 
+from moorage_api import methods
 from moorage_api.calling import Stub
+from moorage_api.messages import types
 from moorage_sdk import errors
-from moorage_testkit import daemons
+from moorage_testkit import daemons, transcripts
 from moorage_testkit.daemons import Daemon
+from moorage_testkit.transcripts import Known, Transcript
 
 NAMESPACE = "wire"
 
@@ -86,8 +94,9 @@ OPTIONS = [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_messag
 
 
 def _full(service: str) -> str:
-    """``images`` is short for the service of that package; its name is the word with a capital, but for Version's."""
-    return service if "." in service else f"containerd.services.{service}.v1.{service.capitalize()}"
+    """``images`` is short for the service of that package, ``sandbox.Store`` for one of several in a package."""
+    package, _, name = service.partition(".")
+    return service if service.count(".") > 1 else f"containerd.services.{package}.v1.{name or package.capitalize()}"
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +117,152 @@ def containerd() -> Iterator[Wire]:
 def both(request: pytest.FixtureRequest) -> Any:
     """Each test runs against both: what is asserted is containerd's own behaviour."""
     return request.getfixturevalue(request.param)
+
+
+class Scene:
+    """Calls that are made of a daemon, in namespaces of their own, and what each got.
+
+    Everything is asked for with a lease, so that no collection takes what the scene is about; ``lease=""`` is none.
+    """
+
+    def __init__(self, client: Client, name: str, peer: tuple[int, ...], places: Mapping[str, str]) -> None:
+        self.client, self.name, self.peer = client, name, peer
+        self.namespace = f"{re.sub('[^a-z0-9]+', '-', name)[:40].strip('-')}-{zlib.crc32(name.encode()):x}"
+        self.transcript = Transcript(places)
+
+    def knows(self, *version: int) -> bool:
+        """Whether the containerd that we are compared with is of this version at least."""
+        return self.peer >= version
+
+    async def __call__(
+        self, service: str, method: str, note: str = "", /, ns: str | None = None, lease: str = "scene", **fields: Any
+    ) -> Any:
+        """The answer, or None for an error. ``note`` tells calls of one method apart."""
+        name = f"{method}({note})"
+        namespace = self.namespace if ns is None else ns
+        known = methods.service(_full(service)).methods[method]
+        try:
+            got = await self.client.ask(service, method, fields, namespace=namespace, lease=lease if namespace else "")
+        except errors.Error as error:
+            self.transcript.refused(name, error)
+            return None
+        self.transcript.answered(name, *(got if known.server_streaming else [got]))
+        return got
+
+    async def talk(
+        self, service: str, method: str, note: str, *requests: Message, ns: str | None = None, lease: str = "scene"
+    ) -> list[Any]:
+        """Requests of a stream one by one, each with the answer to it. Ends with the first error."""
+        headers = [("containerd-namespace", self.namespace if ns is None else ns), ("containerd-lease", lease)]
+        answers: list[Any] = []
+        async with self.client.stub(service).open(method, metadata=[pair for pair in headers if pair[1]]) as stream:
+            for number, request in enumerate(requests):
+                name = f"{method}({note} {number})"
+                try:
+                    await stream.send(request)
+                    answers.append(await stream.receive())
+                except errors.Error as error:
+                    self.transcript.refused(name, error)
+                    return answers
+                self.transcript.answered(name, *answers[-1:])
+        return answers
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[None]:
+        """What is published in the scene's namespaces meanwhile, as steps at the end of it."""
+        stub = self.client.stub("events")
+        pattern = f'namespace~="^{self.namespace}"'
+        request = stub.service.methods["Subscribe"].request(filters=[pattern])
+        heard: list[types.Envelope] = []
+
+        async def listen() -> None:
+            async for envelope in stub.receive("Subscribe", request):
+                heard.append(envelope)
+
+        async def knock(topic: str) -> None:
+            publication = {"topic": topic, "event": {"type_url": "t"}}
+            await self.client.ask("events", "Publish", publication, namespace=self.namespace)
+
+        listening = asyncio.create_task(listen())
+        try:
+            async with asyncio.timeout(60):
+                while not heard:  # containerd does not say when a subscription stands
+                    await knock("/scene/begins")
+                    await asyncio.sleep(0.02)
+                yield
+                await knock("/scene/ends")
+                while heard[-1].topic != "/scene/ends":
+                    await asyncio.sleep(0.01)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        for envelope in heard:
+            if not envelope.topic.startswith("/scene/"):
+                self.transcript.noted(f"event {envelope.topic}", envelope)
+
+
+@dataclass
+class Comparison:
+    """Runs scenes against both daemons and compares what they got, but for what ``differences.toml`` knows."""
+
+    ours: Wire
+    theirs: Wire
+    peer: tuple[int, ...]
+    name: str
+    table: list[Known] = field(default_factory=list)
+
+    def __call__(self, play: Callable[[Scene], Awaitable[None]], since: tuple[int, ...] = ()) -> None:
+        if self.peer < since:
+            pytest.skip(f"containerd {'.'.join(map(str, self.peer))} does not know it")
+        heard = [self._record(wire, play) for wire in (self.theirs, self.ours)]
+        assert heard[0].steps, "a scene in which nothing is said"
+        strange = transcripts.unexplained(transcripts.differences(heard[0].steps, heard[1].steps), self.table)
+        assert not strange, "\n".join(strange)
+
+    def _record(self, wire: Wire, play: Callable[[Scene], Awaitable[None]]) -> Transcript:
+        daemon = wire.daemon
+        places = {str(daemon.root): "<root>", str(daemon.state): "<state>", daemon.address: "<address>"}
+        scenes: list[Scene] = []
+
+        async def talk(client: Client) -> None:
+            scene = Scene(client, self.name, self.peer, places)
+            scenes.append(scene)
+            await client.verdict("leases", "Create", {"id": "scene"}, namespace=scene.namespace)
+            async with scene.events():
+                await play(scene)
+
+        wire.run(talk)
+        return scenes[0].transcript
+
+
+def known(scene: str, peer: tuple[int, ...]) -> Iterable[Known]:
+    """The lines of the table that are about this scene and this containerd."""
+    version = ".".join(map(str, peer))
+    for line in tomllib.loads(DIFFERENCES.read_text())["known"]:
+        entry = Known(**{"peer": "*", **line})
+        if fnmatchcase(scene, entry.scene) and fnmatchcase(version, entry.peer):
+            yield entry
+
+
+DIFFERENCES = Path(__file__).with_name("differences.toml")
+
+
+@pytest.fixture(scope="session")
+def peer(containerd: Wire) -> tuple[int, ...]:
+    """The version of the containerd that we are compared with."""
+    said: list[str] = []
+
+    async def talk(client: Client) -> None:
+        said.append((await client.ask("version", "Version")).version)
+
+    containerd.run(talk)
+    found = re.search(r"(\d+)\.(\d+)", said[0])
+    # A build from a checkout may not know its version; the services it has are those of the newest.
+    return tuple(map(int, found.groups())) if found else (2, 3)
+
+
+@pytest.fixture
+def same(request: pytest.FixtureRequest, moorage: Wire, containerd: Wire, peer: tuple[int, ...]) -> Comparison:
+    """Plays a scene on both daemons. A scene is called after its file and its test: ``images.create``."""
+    name = f"{request.path.stem.removeprefix('test_same_')}.{request.node.name.removeprefix('test_')}"
+    return Comparison(moorage, containerd, peer, name, [*known(name, peer)])

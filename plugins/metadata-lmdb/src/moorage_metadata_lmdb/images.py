@@ -44,7 +44,7 @@ class ImageStore(Images):
             if change.has(rows.IMAGES, self._namespace, image.name):
                 raise exists("image", image.name)
             self._put(change, new)
-            event = messages.ImageCreate(name=image.name, labels=image.labels)
+            event = messages.ImageCreate(name=image.name, labels=labels.stored(image.labels))
             change.emit(self._namespace, "/images/create", event)
 
         self._ledger.change(create)
@@ -63,7 +63,7 @@ class ImageStore(Images):
             _validate(new)
             new = replace(new, created_at=old.created_at, updated_at=at or time.time_ns())
             self._put(change, new)
-            event = messages.ImageUpdate(name=new.name, labels=new.labels)
+            event = messages.ImageUpdate(name=new.name, labels=labels.stored(new.labels))
             change.emit(self._namespace, "/images/update", event)
             return _clean(new)
 
@@ -105,6 +105,7 @@ def _validate(image: Image) -> None:
     if not image.name:
         raise errors.InvalidArgument("image name must not be empty: invalid argument")
     labels.validate(image.labels)
+    labels.require_keys(image.target.annotations)
     digests.validate(image.target.digest)
     if image.target.size <= 0:
         raise errors.InvalidArgument("target.Size must be greater than zero: invalid argument")

@@ -47,6 +47,8 @@ class LeaseStore(Leases):
     def add_resource(self, id: str, resource: Resource) -> None:
         def add(change: Change) -> None:
             self._require(change, id)
+            if not resource.id:
+                raise errors.InvalidArgument("resource id must not be empty: invalid argument")
             node = _node(self._namespace, resource)
             change.hold(Scope(self._namespace, id), resource.type, resource.id, node)
 
@@ -81,11 +83,12 @@ def _new_id() -> str:
 
 
 def _checked(values: Mapping[str, str]) -> dict[str, str]:
-    labels.validate(values)
+    labels.require_keys(values)  # containerd limits their size nowhere but here
     return labels.stored(values)
 
 
 def _node(namespace: str, resource: Resource) -> Node:
+    """Raises errors.InvalidArgument, errors.Unimplemented."""
     kind, *rest = resource.type.split("/")
     if kind == "snapshots":
         if len(rest) != 1 or not rest[0]:

@@ -48,11 +48,14 @@ class NamespaceService:
     async def update(
         self, request: namespaces.UpdateNamespaceRequest, call: Call
     ) -> namespaces.UpdateNamespaceResponse:
-        """The mask knows single labels only, not ``labels`` as a whole (plugins/services/namespaces/local.go)."""
+        """The mask knows single labels only, not ``labels`` as a whole, and the answer is empty.
+
+        Both as in plugins/services/namespaces/local.go of containerd v2.3.
+        """
         paths = tuple(request.update_mask.paths)
         masks.check(paths, ("labels.",), f'namespace "{request.namespace.name}"')
-        updated = await self._storage.run(self._store.update, from_message(request.namespace), paths)
-        return namespaces.UpdateNamespaceResponse(namespace=to_message(updated))
+        await self._storage.run(self._store.update, from_message(request.namespace), paths)
+        return namespaces.UpdateNamespaceResponse()
 
     async def delete(self, request: namespaces.DeleteNamespaceRequest, call: Call) -> Empty:
         await self._storage.run(self._store.delete, request.name)

@@ -35,13 +35,16 @@ class Namespaces:
         answer = await self._caller.call(SERVICE, "Create", namespaces.CreateNamespaceRequest(namespace=message))
         return _value(answer.namespace)
 
-    async def update(self, namespace: Namespace, paths: Sequence[str] = ()) -> Namespace:
-        """Replace all labels, or those that ``paths`` name (``labels.K``). Raises errors.InvalidArgument."""
+    async def update(self, namespace: Namespace, paths: Sequence[str] = ()) -> None:
+        """Replace all labels, or those that ``paths`` name (``labels.K``). Raises errors.InvalidArgument.
+
+        Daemons do not tell what became of it; ``get`` does.
+        """
         request = namespaces.UpdateNamespaceRequest(
             namespace=namespaces.Namespace(name=namespace.name, labels=namespace.labels),
             update_mask=FieldMask(paths=paths),
         )
-        return _value((await self._caller.call(SERVICE, "Update", request)).namespace)
+        await self._caller.call(SERVICE, "Update", request)
 
     async def delete(self, name: str) -> None:
         """Raises errors.NotFound, and errors.FailedPrecondition naming what is left in it."""

@@ -19,7 +19,14 @@ def validate(value: str, what: str = "identifier") -> str:
     if not value:
         raise errors.InvalidArgument(f"{what} must not be empty: invalid argument")
     if len(value.encode("utf-8", "surrogateescape")) > MAX_LENGTH:
-        raise errors.InvalidArgument(f"{what} {value!r} greater than maximum length ({MAX_LENGTH}): invalid argument")
+        raise errors.InvalidArgument(
+            f"{what} {_quoted(value)} greater than maximum length ({MAX_LENGTH} characters): invalid argument"
+        )
     if not PATTERN.fullmatch(value):
-        raise errors.InvalidArgument(f"{what} {value!r} must match {PATTERN.pattern!r}: invalid argument")
+        raise errors.InvalidArgument(f"{what} {_quoted(value)} must match ^{PATTERN.pattern}$: invalid argument")
     return value
+
+
+def _quoted(value: str) -> str:
+    """In double quotes, with nothing in it that would disturb a terminal or a log."""
+    return '"' + repr(value)[1:-1].replace('"', '\\"') + '"'

@@ -36,7 +36,8 @@ An image must not steer the daemon (CVE-2026-53488), nor a client that keeps pat
 
 
 def validate(labels: Mapping[str, str]) -> None:
-    """Raises errors.InvalidArgument for the first label over the size limit."""
+    """Raises errors.InvalidArgument for the first label over the size limit or without a key."""
+    require_keys(labels)
     for key, value in labels.items():
         size = len(key.encode()) + len(value.encode())
         if size > MAX_SIZE:
@@ -45,6 +46,12 @@ def validate(labels: Mapping[str, str]) -> None:
                 f"label key and value length ({size} bytes) greater than maximum size ({MAX_SIZE} bytes), "
                 f'key "{shown}": invalid argument'
             )
+
+
+def require_keys(labels: Mapping[str, str]) -> None:
+    """Raises errors.InvalidArgument for a value without a key, which no store of containerd takes."""
+    if labels.get(""):
+        raise errors.InvalidArgument("label key must not be empty: invalid argument")
 
 
 def stored(labels: Mapping[str, str]) -> dict[str, str]:
