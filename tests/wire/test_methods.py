@@ -17,8 +17,6 @@ PREFIX = "containerd.services."
 
 ABSENT_SERVICES = {
     "containerd.services.mounts.v1.Mounts",
-    "containerd.services.sandbox.v1.Controller",
-    "containerd.services.sandbox.v1.Store",
     "containerd.services.events.ttrpc.v1.Events",  # on the other socket
 }
 

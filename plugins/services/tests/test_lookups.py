@@ -9,11 +9,13 @@ from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Lease
+from moorage_sdk.sandboxes import Sandbox
 from moorage_services import lookups
 from moorage_services.lookups import ABSENT, Lookup
 
 IMAGE = lookups.image(Image("n", Descriptor("mt", "sha256:1", 1, {"a": "b"}), {"x.y": "z"}))
 CONTAINER = lookups.container(Container("c", Runtime("r"), labels={"k": "v"}))
+SANDBOX = lookups.sandbox(Sandbox("p", Runtime("r"), labels={"k": "v"}))
 INFO = lookups.info(content.Info("sha256:1", 5, labels={"k": "v"}))
 STATUS = lookups.status(content.Status("layer-1"))
 EMPTY_STATUS = lookups.status(content.Status(""))
@@ -27,6 +29,9 @@ TASK = lookups.task("ns", "id")
 @pytest.mark.parametrize(
     ("lookup", "path", "found"),
     [
+        (SANDBOX, ["id"], ("p", True)),
+        (SANDBOX, ["labels", "k"], ("v", True)),
+        (SANDBOX, ["runtime", "name"], ABSENT),
         (IMAGE, ["name"], ("n", True)),
         (IMAGE, ["name", "ignored"], ("n", True)),
         (IMAGE, ["target"], ABSENT),

@@ -13,6 +13,7 @@ from moorage_sdk import content, snapshots
 from moorage_sdk.containers import Container
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Lease
+from moorage_sdk.sandboxes import Sandbox
 
 Found = tuple[str, bool]
 Lookup = Callable[[Sequence[str]], Found]
@@ -30,6 +31,10 @@ def image(image: Image) -> Lookup:
 def container(container: Container) -> Lookup:
     plain = {"id": container.id, "image": container.image, "runtime.name": container.runtime.name}
     return _fields(plain, {"labels": container.labels})
+
+
+def sandbox(sandbox: Sandbox) -> Lookup:
+    return _fields({"id": sandbox.id}, {"labels": sandbox.labels}, always=("id",))
 
 
 def info(info: content.Info) -> Lookup:
