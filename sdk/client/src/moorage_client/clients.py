@@ -14,6 +14,7 @@ from moorage_client.containers import Containers
 from moorage_client.contents import Contents
 from moorage_client.diffs import Diffs
 from moorage_client.events import Events
+from moorage_client.garbage import Garbage
 from moorage_client.images import Images
 from moorage_client.leases import Leases
 from moorage_client.namespaces import Namespaces
@@ -45,6 +46,7 @@ class Client:
         self.contents = Contents(caller)
         self.diffs = Diffs(caller)
         self.events = Events(caller)
+        self.garbage = Garbage(caller)
         self.images = Images(caller)
         self.leases = Leases(caller)
         self.namespaces = Namespaces(caller)
