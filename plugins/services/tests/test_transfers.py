@@ -15,7 +15,7 @@ from moorage_sdk.descriptors import OCI_MANIFEST, Descriptor
 from moorage_sdk.images import Image
 from moorage_sdk.metadata import View
 from moorage_sdk.platforms import Platform
-from moorage_sdk.transfers import Credentials, Progress, Pull, Report, Transfer, Unpack
+from moorage_sdk.transfers import Credentials, Progress, Pull, Push, Report, Transfer, Unpack
 from moorage_services.pools import Pool
 from moorage_services.streams import Stream, Streams
 from moorage_services.transfers import TransferService, credentials, to_message, to_pull
@@ -30,12 +30,17 @@ class Scripted(Transfer):
 
     def __init__(self) -> None:
         self.pulls: list[tuple[View, Pull]] = []
+        self.pushes: list[tuple[View, Push]] = []
         self.during: Callable[[Pull, Report], None] = lambda pull, report: None
 
     def pull(self, view: View, pull: Pull, report: Report) -> Image:
         self.pulls.append((view, pull))
         self.during(pull, report)
         return view.images.create(Image(pull.name or pull.reference, TARGET))
+
+    def push(self, view: View, push: Push, report: Report) -> Image:
+        self.pushes.append((view, push))
+        return view.images.get(push.name)
 
 
 @pytest.fixture

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from moorage_sdk import errors
 from moorage_sdk.images import Image
-from moorage_sdk.transfers import Progress, Pull
+from moorage_sdk.transfers import Progress, Pull, Push
 from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.metadata import MemoryMetadata
@@ -50,6 +52,18 @@ class World:
 
     def pull(self, pull: Pull) -> Image:
         return self.transfer.pull(self.view, pull, self.lines.append)
+
+    def push(self, push: Push) -> Image:
+        return self.transfer.push(self.view, push, self.lines.append)
+
+    def hold(self, layout: Layout, tag: str, name: str, labels: Mapping[str, str] | None = None) -> Image:
+        """Put an image of a layout into the store, with all that belongs to it."""
+        for file in (layout.path / "blobs" / "sha256").iterdir():
+            digest = f"sha256:{file.name}"
+            with contextlib.suppress(errors.AlreadyExists), self.content.writer(digest, expected=digest) as writer:
+                writer.write(file.read_bytes())
+                writer.commit(expected=digest, labels=labels)
+        return self.view.images.create(Image(name, layout.tags[tag]))
 
     def tops(self) -> list[str]:
         """Snapshots on which no other lies."""
@@ -99,6 +113,22 @@ def registry(tmp_path_factory: pytest.TempPathFactory, layout: Layout) -> Iterat
     with Registry(tmp_path_factory.mktemp("registry")) as running:
         for tag in layout.tags:
             push(layout, tag, f"{running.address}/test/{tag}:latest")
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Registry]:
+    """An empty registry of the test's own."""
+    if not available():
+        pytest.skip("docker-registry, skopeo or openssl is not installed")
+    with Registry(tmp_path / "store") as running:
+        yield running
+
+
+@pytest.fixture
+def gate(store: Registry) -> Iterator[Proxy]:
+    """Before ``store``."""
+    with Proxy(store.address) as running:
         yield running
 
 

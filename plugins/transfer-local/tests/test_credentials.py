@@ -14,6 +14,7 @@ from urllib3._collections import HTTPHeaderDict
 from moorage_sdk import errors
 from moorage_sdk.transfers import Credentials
 from moorage_transfer_local.credentials import Authorizer, trusts
+from moorage_transfer_local.transports import Body
 
 REGISTRY = "https://registry.example.com/v2"
 REALM = "https://auth.example.com/token"
@@ -44,9 +45,9 @@ class Answer:
 class Server:
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
-        self.requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = []
+        self.requests: list[tuple[str, str, Mapping[str, str], Body | None]] = []
 
-    def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Any:
+    def __call__(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Any:
         self.requests.append((method, url, headers, body))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -97,8 +98,10 @@ def test_a_refresh_token_is_posted() -> None:
     assert challenged(authorizer(server, Credentials(secret="refresh")), BEARER) == "Bearer t"
     method, url, _, body = server.requests[0]
     assert (method, url) == ("POST", REALM)
-    assert b"grant_type=refresh_token" in (body or b"")
-    assert b"refresh_token=refresh" in (body or b"")
+    assert body is not None
+    sent = b"".join(body.open())
+    assert b"grant_type=refresh_token" in sent
+    assert b"refresh_token=refresh" in sent
 
 
 @pytest.mark.parametrize("challenge", ["Basic", BEARER])

@@ -16,12 +16,13 @@ from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.images import File, Layout, layer, layered, push
 from moorage_testkit.registries import Exchange, Proxy, Registry
 from moorage_transfer_local import hosts
-from moorage_transfer_local.fetches import Fetcher, source_labels
+from moorage_transfer_local.fetches import Fetcher
 from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.registries import Repository
 from moorage_transfer_local.retries import Policy
 from moorage_transfer_local.servers import Settings
+from moorage_transfer_local.sources import source_labels
 from moorage_transfer_local.stops import Stop
 from moorage_transfer_local.transports import Timeouts
 

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from moorage_sdk import errors
 from moorage_sdk.transfers import Credentials
 from moorage_transfer_local.challenges import Challenge, parse
-from moorage_transfer_local.transports import Response
+from moorage_transfer_local.transports import Body, Response
 from moorage_transfer_local.urls import is_web, origin, redacted
 
 MAX_TOKEN_ANSWER = 1 << 20
@@ -35,7 +35,7 @@ SHARED_PARENTS = frozenset(
 
 _log = logging.getLogger(__name__)
 
-Send = Callable[[str, str, Mapping[str, str], bytes | None], Response]
+Send = Callable[[str, str, Mapping[str, str], Body | None], Response]
 """Method, URL, headers, body; follows no redirect."""
 
 
@@ -95,7 +95,10 @@ class Authorizer:
         self._challenges: list[Challenge] = []
 
     def header(self, scope: str) -> str:
-        """The Authorization value for a request, "" while the server has not asked for one."""
+        """The Authorization value for a request, "" while the server has not asked for one.
+
+        ``scope`` is what the request needs, several joined by blanks as RFC 6749, 3.3 has it.
+        """
         with self._lock:
             token = self._tokens.get(scope)
             if token is None:
@@ -160,12 +163,12 @@ class Authorizer:
         return self._fetch(realm, challenge.parameters.get("service", ""), scope, given)
 
     def _fetch(self, realm: str, service: str, scope: str, given: Credentials | None) -> Token:
-        query = [("service", service)] * bool(service) + [("scope", scope)]
+        query = [("service", service)] * bool(service) + [("scope", each) for each in scope.split(" ")]
         if given is not None and given.secret and not given.username:
             form = {"grant_type": "refresh_token", "refresh_token": given.secret, "client_id": "moorage"}
             body = urlencode({**form, "service": service, "scope": scope}).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            response = self._send("POST", realm, headers, body)
+            response = self._send("POST", realm, headers, Body.of(body))
         else:
             headers = {"Authorization": _basic_value(given)} if given is not None and given.secret else {}
             joint = "&" if urlsplit(realm).query else "?"

@@ -12,10 +12,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from moorage_sdk import errors, labels
+from moorage_sdk import errors
 from moorage_sdk.content import ContentStore, Info, Writer
 from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor
-from moorage_sdk.references import Reference, hostname
 from moorage_transfer_local.failures import Failed
 from moorage_transfer_local.feeds import Feed
 from moorage_transfer_local.flights import Flights, Places
@@ -23,6 +22,7 @@ from moorage_transfer_local.manifests import ingest_reference
 from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.registries import Repository
 from moorage_transfer_local.retries import Policy
+from moorage_transfer_local.sources import source_labels
 from moorage_transfer_local.stops import Stop
 from moorage_transfer_local.transports import Response
 
@@ -187,21 +187,6 @@ class Fetcher:
 
     def _source(self, current: Mapping[str, str]) -> dict[str, str]:
         return source_labels(self.repository.reference, current)
-
-
-def source_labels(reference: Reference, current: Mapping[str, str]) -> dict[str, str]:
-    """The label that says where a blob was seen, for mounting it across repositories when it is pushed.
-
-    It is left as it is when it would become too long, which happens to layers that everybody has.
-    """
-    key = f"{labels.DISTRIBUTION_SOURCE}.{hostname(reference.host)}"
-    seen = set(filter(None, current.get(key, "").split(","))) | {reference.repository}
-    label = {key: ",".join(sorted(seen))}
-    try:
-        labels.validate(label)
-    except errors.InvalidArgument:
-        return {}
-    return label
 
 
 def _skip(response: Response, descriptor: Descriptor, offset: int) -> int:

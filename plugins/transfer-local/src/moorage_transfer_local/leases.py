@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable, Iterator
 
 from moorage_sdk import errors, labels
+from moorage_sdk.leases import Resource
 from moorage_sdk.metadata import View
 
 LEASE_HOURS = 24
@@ -14,10 +15,10 @@ LEASE_HOURS = 24
 
 
 @contextlib.contextmanager
-def leased(view: View, opened: Callable[[str, str], View]) -> Iterator[View]:
+def leased(view: View, opened: Callable[[str, str], View], *held: Resource) -> Iterator[View]:
     """The view under a lease: the client's, or one of our own that ends with the block.
 
-    ``opened`` gives a namespace's view under a lease.
+    ``opened`` gives a namespace's view under a lease. Our own lease keeps what is ``held``.
     """
     if view.lease:
         yield view
@@ -25,6 +26,8 @@ def leased(view: View, opened: Callable[[str, str], View]) -> Iterator[View]:
     until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=LEASE_HOURS)
     lease = view.leases.create(labels={labels.GC_EXPIRE: until.strftime("%Y-%m-%dT%H:%M:%SZ")})
     try:
+        for resource in held:
+            view.leases.add_resource(lease.id, resource)
         yield opened(view.namespace, lease.id)
     finally:
         with contextlib.suppress(errors.NotFound):

@@ -44,6 +44,8 @@ class UnpackConfig:
 class Config:
     max_concurrent_downloads: int = 3
     """Blobs downloaded at once, over all pulls; 0 for as many as there are threads for."""
+    max_concurrent_uploaded_layers: int = 3
+    """Blobs and manifests uploaded at once, over all pushes; 0 for as many as there are threads for."""
     max_concurrent_unpacks: int = 1
     """Layers of one image unpacked at once; more than 1 takes effect where the snapshotter can rebase."""
     check_platform_supported: bool = False
@@ -53,7 +55,7 @@ class Config:
     config_path: str = ""
     """Directories of registry configurations (``certs.d``), joined by colons."""
     progress_timeout: Duration = FIVE_MINUTES
-    """Time without progress after which a download is given up and resumed."""
+    """Time without progress after which a download or upload is given up and resumed."""
     token_realms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By registry: further ``host[:port]`` of token servers that may be sent its passwords."""
 
@@ -67,6 +69,7 @@ def make(ctx: InitContext, config: Config) -> Transfer:
     differs = ctx.all(DIFFER)
     options = Options(
         downloads=config.max_concurrent_downloads if config.max_concurrent_downloads > 0 else MANY,
+        uploads=config.max_concurrent_uploaded_layers if config.max_concurrent_uploaded_layers > 0 else MANY,
         unpacks=config.max_concurrent_unpacks,
         strict_platform=config.check_platform_supported,
         config_path=config.config_path,

@@ -1,4 +1,4 @@
-"""Progress: what a person watching a pull is told, in the words of containerd's ``core/transfer/local/progress.go``.
+"""Progress: what who watches a transfer is told, in the words of containerd's ``core/transfer/local/progress.go``.
 
 Lines about one blob carry the name of its ingest and the names of what lists it, from which clients draw a tree.
 """
@@ -18,7 +18,7 @@ INTERVAL = 0.3
 
 
 class Tracker:
-    """Turns what the threads of a pull do into lines. ``root`` is the image's name."""
+    """Turns what the threads of a pull or push do into lines. ``root`` is the image's name."""
 
     def __init__(self, root: str, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = root
@@ -26,19 +26,20 @@ class Tracker:
         self._clock = clock
         self._parents: dict[str, tuple[str, ...]] = {}
         self._wanted: set[str] = set()
+        self._sent: dict[str, int] = {}
         self._last: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
-    def say(self, event: str) -> None:
-        """A line about the pull as a whole."""
-        self._report(Progress(event))
+    def say(self, event: str, descriptor: Descriptor | None = None) -> None:
+        """A line about the transfer as a whole."""
+        self._report(Progress(event, descriptor=descriptor))
 
     def image(self, event: str, descriptor: Descriptor) -> None:
         """A line about the image."""
         self._report(Progress(event, self._root, descriptor=descriptor))
 
     def wanted(self, descriptor: Descriptor) -> None:
-        """A blob that will be fetched. What lists it has to be known, so ``children`` comes first."""
+        """A blob that will be transferred. What lists it has to be known, so ``children`` comes first."""
         with self._lock:
             known = descriptor.digest in self._wanted
             self._wanted.add(descriptor.digest)
@@ -59,6 +60,12 @@ class Tracker:
     def downloaded(self, descriptor: Descriptor, offset: int) -> None:
         """``offset`` bytes have arrived; said only now and then."""
         self._often("downloading", descriptor, offset)
+
+    def uploaded(self, descriptor: Descriptor, offset: int) -> None:
+        """``offset`` bytes were sent; said only now and then, and not again when an upload begins anew."""
+        if offset > self._sent.get(descriptor.digest, 0):
+            self._sent[descriptor.digest] = offset
+            self._often("uploading", descriptor, offset)
 
     def complete(self, descriptor: Descriptor) -> None:
         self._line("complete", descriptor, descriptor.size)

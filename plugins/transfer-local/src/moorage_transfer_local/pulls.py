@@ -24,8 +24,8 @@ from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.pushes import PushSession
 from moorage_transfer_local.registries import Repository
-from moorage_transfer_local.sessions import Options, Session
 from moorage_transfer_local.servers import Settings
+from moorage_transfer_local.sessions import Options, Session
 from moorage_transfer_local.stops import SLICE, Stop
 from moorage_transfer_local.uploads import Uploader
 
@@ -62,6 +62,20 @@ class LocalTransfer(Transfer):
             with _workers(self._options.downloads + 1, "download") as downloads:
                 session = Session(pull, leased, fetcher, downloads, self._options, self._unpacking)
                 return _watched(session.run, stop, repository)
+
+    def push(self, view: View, push: Push, report: Report) -> Image:
+        image = view.images.get(push.name or push.reference)
+        reference = references.parse(push.reference)
+        stop = Stop(push.cancelled)
+        kept = Resource(image.target.digest, "content")  # the image may be removed meanwhile
+        with leases.leased(view, self._view, kept) as leased, ExitStack() as opened:
+            destination = Destination(reference, *self._reach(reference, push.registry, push.reference), stop)
+            opened.callback(destination.close)
+            policy = self._options.settings.policy
+            tracker = Tracker(image.name, report)
+            uploader = Uploader(destination, leased.content, tracker, self._uploading, policy, stop)
+            with _workers(self._options.uploads, "upload") as workers:
+                return _watched(PushSession(push, image, uploader, workers).run, stop, destination)
 
     def _reach(
         self, reference: references.Reference, asked: Registry, name: str

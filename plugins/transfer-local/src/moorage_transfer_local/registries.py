@@ -8,17 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from moorage_sdk import digests, errors
 from moorage_sdk.descriptors import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Descriptor
-from moorage_sdk.references import Reference
+from moorage_sdk.references import DEFAULT_HOST, Reference
 from moorage_sdk.transfers import Credentials
 from moorage_transfer_local import hosts
+from moorage_transfer_local.refusals import refusal
 from moorage_transfer_local.servers import Server, Settings
 from moorage_transfer_local.stops import Stop
 from moorage_transfer_local.transports import Response
-from moorage_transfer_local.urls import redacted
 
 MAX_MANIFEST = 4 * 1048 * 1048
 """Bytes of a manifest or index (``MaxManifestSize`` in containerd's ``core/remotes/docker/resolver.go``, sic)."""
@@ -104,29 +104,18 @@ class Repository:
             return Descriptor(_media_type(response), digest, len(body))
 
     def _checked(self, server: Server, method: str, path: str, headers: Mapping[str, str]) -> Response:
-        # The query parameter tells a mirror which registry is meant (docs/hosts.md).
-        host = urlsplit(server.endpoint.url).netloc
-        if self.reference.host not in (host, "docker.io" if host == hosts.HUB else host):
-            path += f"?ns={quote(self.reference.host, safe=':')}"
-        response = server.request(method, path, self._scope, headers)
+        response = server.request(method, addressed(path, server.endpoint, self.reference.host), self._scope, headers)
         if response.status in (200, 206):
             return response
         with response:
-            raise self._refused(response)
+            raise refusal(response, f'image "{self.reference}"')
 
-    def _refused(self, response: Response) -> errors.Error:
-        subject = f'image "{self.reference}": "{redacted(response.url)}" answered {response.status}'
-        if response.status == 404:
-            return errors.NotFound(f'image "{self.reference}": not found', hint=f'at "{redacted(response.url)}"')
-        if response.status == 416:
-            return errors.OutOfRange(f"{subject}: out of range")
-        if response.status in (401, 407):
-            return errors.Unauthenticated(f"{subject}: authorization required")
-        if response.status == 403:
-            return errors.PermissionDenied(f"{subject}: permission denied")
-        if response.status == 429:
-            return errors.Unavailable(f"{subject}: too many requests", hint="wait, or log in for a higher limit")
-        return errors.Unavailable(subject)
+
+def addressed(path: str, endpoint: hosts.Endpoint, host: str) -> str:
+    """``path``, or a URL, with the parameter that tells a mirror which registry is meant (docs/hosts.md)."""
+    if host in (endpoint.host, DEFAULT_HOST if endpoint.host == hosts.HUB else endpoint.host):
+        return path
+    return f"{path}{'&' if '?' in path else '?'}ns={quote(host, safe=':')}"
 
 
 def _weight(error: errors.Error) -> int:

@@ -18,11 +18,15 @@ from moorage_transfer_local.credentials import Authorizer
 from moorage_transfer_local.failures import Failed
 from moorage_transfer_local.pools import elsewhere
 from moorage_transfer_local.stops import Stop
-from moorage_transfer_local.transports import Response, Timeouts, Transport
+from moorage_transfer_local.transports import Body, Response, Timeouts, Transport
 from moorage_transfer_local.urls import is_web, origin, redacted
 
 MAX_REDIRECTS = 10
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Of requests that only read."""
+
+SAME_METHOD = frozenset({307, 308})
+"""Redirects of all others: behind 301 to 303 a client would have to read something else (RFC 9110, 15.4)."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,16 +61,19 @@ class Server:
         self._authorizer = self._authorize(endpoint.url)
         stop.on_stop(self.abort)
 
-    def request(self, method: str, path: str, scope: str, headers: Mapping[str, str]) -> Response:
+    def request(
+        self, method: str, target: str, scope: str, headers: Mapping[str, str], body: Body | None = None
+    ) -> Response:
         """Send a request and give the answer that is not a redirect, a challenge or a passing weakness.
 
+        ``target`` is a path below the endpoint, or a whole URL that the server itself gave (see ``leads``).
         Raises Failed, errors.Unauthenticated, errors.PermissionDenied, errors.Cancelled.
         """
         policy, attempt = self._settings.policy, 1
         while True:
             wait = ""
             try:
-                response = self._authorized(method, path, scope, headers)
+                response = self.attempt(method, target, scope, headers, body)
                 if response.status not in retries.STATUSES or attempt >= policy.attempts:
                     return response
                 wait = response.headers.get("Retry-After", "")
@@ -79,6 +86,25 @@ class Server:
                 _log.info("%s, retrying", error)
             self._stop.wait(policy.delay(attempt, wait))
             attempt += 1
+
+    def attempt(
+        self, method: str, target: str, scope: str, headers: Mapping[str, str], body: Body | None = None
+    ) -> Response:
+        """As ``request``, but gives a passing weakness as it is: for who must look around before trying again."""
+        if self.is_foreign(target):
+            return self._followed(method, target, headers, "", body)
+        used = self._authorizer.header(scope)
+        response = self._followed(method, target, headers, used, body)
+        if response.status != 401:
+            return response
+        response.close()
+        if self.is_foreign(response.url):
+            return response  # a stranger that wants credentials gets none
+        return self._followed(method, target, headers, self._authorizer.challenged(response, scope, used), body)
+
+    def is_foreign(self, target: str) -> bool:
+        """Whether a path or URL is another server's, who sees neither credentials nor configured headers."""
+        return not target.startswith("/") and origin(target) != origin(self._url)
 
     def abort(self) -> None:
         self._own.abort()
@@ -95,35 +121,29 @@ class Server:
     def _authorize(self, url: str) -> Authorizer:
         return Authorizer(url, self._ask, self._send_unredirected, self._settings.token_realms)
 
-    def _authorized(self, method: str, path: str, scope: str, headers: Mapping[str, str]) -> Response:
-        used = self._authorizer.header(scope)
-        response = self._followed(method, path, headers, used)
-        if response.status != 401:
-            return response
-        response.close()
-        if origin(response.url) != origin(self._url):
-            return response  # a stranger that wants credentials gets none
-        return self._followed(method, path, headers, self._authorizer.challenged(response, scope, used))
-
-    def _followed(self, method: str, path: str, headers: Mapping[str, str], authorization: str) -> Response:
+    def _followed(
+        self, method: str, target: str, headers: Mapping[str, str], authorization: str, body: Body | None
+    ) -> Response:
         own = {**(self._settings.headers or {}), **self.endpoint.headers}
         if authorization:
             own["Authorization"] = authorization
-        response = self._first(method, path, {**own, **headers})
+        followed = REDIRECTS if method in ("GET", "HEAD") else SAME_METHOD
+        response = self._first(method, target, own, headers, body)
         for _ in range(MAX_REDIRECTS):
-            if response.status not in REDIRECTS or "Location" not in response.headers:
+            if response.status not in followed or "Location" not in response.headers:
                 return response
             response.close()
-            target = _target(response)
-            home = origin(target) == origin(self._url)
-            transport = self._own if home else self._others
-            response = transport.send(method, target, {**own, **headers} if home else headers)
+            response = self._sent(method, leads(response), own, headers, body)
         response.close()
         raise errors.Unavailable(f'"{redacted(response.url)}": more than {MAX_REDIRECTS} redirects')
 
-    def _first(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
+    def _first(
+        self, method: str, target: str, own: Mapping[str, str], headers: Mapping[str, str], body: Body | None
+    ) -> Response:
+        if not target.startswith("/"):
+            return self._sent(method, target, own, headers, body)
         try:
-            return self._own.send(method, self._url + path, headers)
+            return self._sent(method, self._url + target, own, headers, body)
         except Failed as error:
             if not (error.plaintext and self._fallback):
                 raise
@@ -131,15 +151,23 @@ class Server:
         self._url = self._url.replace("https://", "http://", 1)
         self._fallback = False
         self._authorizer = self._authorize(self._url)
-        return self._own.send(method, self._url + path, headers)
+        return self._sent(method, self._url + target, own, headers, body)
 
-    def _send_unredirected(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+    def _sent(
+        self, method: str, url: str, own: Mapping[str, str], headers: Mapping[str, str], body: Body | None
+    ) -> Response:
+        if self.is_foreign(url):
+            return self._others.send(method, url, headers, body)
+        return self._own.send(method, url, {**own, **headers}, body)
+
+    def _send_unredirected(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Response:
         """To a token server: the registry's own TLS policy when it is the registry, else the common one."""
         transport = self._own if origin(url)[1] == origin(self._url)[1] else self._others
         return transport.send(method, url, headers, body)
 
 
-def _target(response: Response) -> str:
+def leads(response: Response) -> str:
+    """Where the Location of an answer leads. Raises errors.Unavailable for what is no web, or no longer encrypted."""
     location = response.headers["Location"]
     try:
         target = urljoin(response.url, location)

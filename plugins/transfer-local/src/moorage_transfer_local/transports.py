@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,18 @@ class Timeouts:
 
     connect: float = 30.0
     progress: float = 300.0
+
+
+@dataclass(frozen=True)
+class Body:
+    """``length`` bytes to send, which ``open`` begins anew each time: a request may have to be sent again."""
+
+    length: int
+    open: Callable[[], Iterable[bytes]]
+
+    @classmethod
+    def of(cls, data: bytes) -> Body:
+        return cls(len(data), lambda: [data] if data else [])
 
 
 class Response:
@@ -106,9 +118,9 @@ class Response:
 
 
 class Transport:
-    """Connections of one pull to servers under one TLS policy. Used by many threads.
+    """Connections of one transfer to servers under one TLS policy. Used by many threads.
 
-    ``abort`` wakes every thread that waits in a socket, so a cancelled pull ends at once and not at a time-out.
+    ``abort`` wakes every thread that waits in a socket, so a cancelled transfer ends at once and not at a time-out.
     """
 
     def __init__(self, security: Security, timeouts: Timeouts, agent: str = "moorage") -> None:
@@ -121,18 +133,20 @@ class Transport:
         self._aborted = False
         self._pools = Pools(security, self)
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:
-        """Send one request and read the head of the answer. Raises Failed."""
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None) -> Response:
+        """Send one request and read the head of the answer. Raises Failed, and what ``body`` raises."""
         import urllib3  # late: see the package
 
         if self._aborted:
-            raise errors.Cancelled("pull: cancelled")
+            raise errors.Cancelled("transfer: cancelled")
+        # Announced, or urllib3 would send the body in the chunks of HTTP, which few registries take.
+        framing = {"Content-Length": str(body.length)} if body is not None else {}
         try:
             response = self._pools.to(url).request(
                 method,
                 url,
-                headers={"User-Agent": self._agent, "Accept-Encoding": "identity", **headers},
-                body=body,
+                headers={"User-Agent": self._agent, "Accept-Encoding": "identity", **headers, **framing},
+                body=body.open() if body is not None else None,
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -172,7 +186,9 @@ class Transport:
             self._sockets.add(connection.sock)
             aborted = self._aborted
         if aborted:
-            raise OSError(0, "pull cancelled")
+            raise OSError(0, "transfer cancelled")
+        # Until an answer is awaited urllib3 leaves the time for connecting, in which a piece of a body may not get out.
+        connection.sock.settimeout(self.timeouts.progress)
 
     @contextlib.contextmanager
     def waits(self, connection: HTTPConnection) -> Iterator[None]:

@@ -38,6 +38,13 @@ def is_layer(media_type: str) -> bool:
     return media_type.startswith(("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."))
 
 
+def is_distributable(media_type: str) -> bool:
+    """Whether blobs of this type may be given to anybody; base layers of Windows may not."""
+    return not media_type.startswith(
+        ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")
+    )
+
+
 def compression(media_type: str) -> str:
     """``gzip``, ``zstd``, or ``""`` for an uncompressed layer or a type that says nothing about it."""
     if media_type.endswith(("+gzip", ".gzip")):

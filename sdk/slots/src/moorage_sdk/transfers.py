@@ -21,7 +21,7 @@ class Progress:
     ``event`` of a line about a blob is ``waiting``, ``downloading``, ``complete``, ``already exists``, ``extracting``,
     ``extracted`` or ``uploading``, about an image ``fetching image content``, ``saved``, ``pushing content`` or
     ``pushed content``; a line without ``name`` is free text (``core/transfer/local/progress.go`` in containerd).
-    ``progress`` of ``total`` in bytes, both 0 where there is nothing to count; ``descriptor`` is what the line is about.
+    ``progress`` of ``total`` in bytes, both 0 where there is nothing to count; ``descriptor`` is what it is about.
     """
 
     event: str
@@ -197,13 +197,15 @@ class Transfer(ABC):
         errors.Cancelled. A failed pull leaves complete blobs and resumable ingests, never a named image.
         """
 
+    @abstractmethod
     def push(self, view: View, push: Push, report: Report) -> Image:
         """Bring to the registry what it has not of the image, children before what lists them; returns the image.
 
         An index keeps all its entries, also where ``platforms`` chooses among them. Raises errors.NotFound for an
-        image, a blob or a fitting platform that is not in the store, errors.Unauthenticated or errors.PermissionDenied when
-        the registry refuses, errors.FailedPrecondition when it does not want the image as it is, errors.Unavailable
-        when it cannot be reached, errors.DataLoss when it received other bytes, errors.Cancelled.
+        image, a blob or a fitting platform that is not in the store, errors.Unauthenticated or
+        errors.PermissionDenied when the registry refuses, errors.FailedPrecondition when it does not want the image
+        as it is, errors.Unavailable when it cannot be reached, errors.DataLoss when it received other bytes,
+        errors.Cancelled.
         """
 
 

@@ -1,0 +1,129 @@
+"""Inventories: what an image in the store consists of, in the order in which a registry has to learn of it.
+
+A registry takes a manifest only when it has what that lists: blobs come first, then manifests, then indexes, of which
+the innermost comes first (``PushContent`` in containerd's core/remotes/handlers.go).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from moorage_sdk import errors
+from moorage_sdk.content import ContentStore
+from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor
+from moorage_sdk.platforms import Platform, normalize
+from moorage_transfer_local.manifests import Entry, Index, Manifest, parse
+from moorage_transfer_local.progresses import Tracker
+from moorage_transfer_local.registries import MAX_MANIFEST
+
+MAX_DEPTH = 8
+"""Indexes within indexes that are followed."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A configuration, layer or anything else that lists nothing. ``seen``: value of its label of sources, or ""."""
+
+    descriptor: Descriptor
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything once, ``indexes`` with the innermost first."""
+
+    blobs: tuple[Blob, ...] = ()
+    manifests: tuple[Descriptor, ...] = ()
+    indexes: tuple[Descriptor, ...] = ()
+
+
+def read(content: ContentStore, descriptor: Descriptor) -> bytes:
+    """A manifest or index from the store. Raises errors.NotFound, errors.ResourceExhausted, errors.DataLoss."""
+    if descriptor.size > MAX_MANIFEST:
+        raise errors.ResourceExhausted(
+            f'blob "{descriptor.digest}": {descriptor.size} bytes, larger than the limit of {MAX_MANIFEST}'
+        )
+    with content.reader(descriptor.digest) as reader:
+        check_size(reader.size, descriptor)
+        return reader.read_at(0, descriptor.size) if descriptor.size else b""
+
+
+def check_size(size: int, descriptor: Descriptor) -> None:
+    """Raises errors.DataLoss when a blob of the store has another size than is said of it."""
+    if size != descriptor.size:
+        raise errors.DataLoss(f'blob "{descriptor.digest}": {size} bytes and not {descriptor.size}: data loss')
+
+
+@dataclass
+class Surveyor:
+    """Takes the inventory of one image. ``label`` is that of sources at the registry; ``tracker`` hears of everything.
+
+    Of an index that lists several platforms those of ``platforms`` are taken, all where that is empty.
+    """
+
+    content: ContentStore
+    tracker: Tracker
+    label: str
+    platforms: Sequence[Platform] = ()
+    _blobs: dict[str, Blob] = field(default_factory=dict)
+    _manifests: dict[str, Descriptor] = field(default_factory=dict)
+    _indexes: dict[str, Descriptor] = field(default_factory=dict)
+
+    def survey(self, target: Descriptor) -> Inventory:
+        """Raises errors.NotFound for a manifest that is not in the store, or when no platform fits.
+
+        Blobs may be missing: the registry may have them.
+        """
+        self._visit(target, "", 0)
+        if self.platforms and self._indexes and not self._manifests:
+            wanted = ", ".join(str(platform) for platform in self.platforms)
+            raise errors.NotFound(f'index "{target.digest}": no match for platform {wanted}: not found')
+        indexes = tuple(reversed(self._indexes.values()))
+        return Inventory(tuple(self._blobs.values()), tuple(self._manifests.values()), indexes)
+
+    def _visit(self, descriptor: Descriptor, seen: str, depth: int) -> None:
+        """``seen`` is what the parent's label says: registries have the children of what they have."""
+        if depth > MAX_DEPTH:
+            raise errors.InvalidArgument(f'index "{descriptor.digest}": more than {MAX_DEPTH} within each other')
+        self.tracker.wanted(descriptor)
+        seen = self._labels(descriptor).get(self.label, "") or seen
+        if descriptor.media_type not in INDEXES | MANIFESTS:
+            self._blobs.setdefault(descriptor.digest, Blob(descriptor, seen))
+            return
+        known = self._indexes if descriptor.media_type in INDEXES else self._manifests
+        if descriptor.media_type in INDEXES:
+            self._indexes.pop(descriptor.digest, None)  # the last place counts: behind all that list it
+        elif descriptor.digest in self._manifests:
+            return
+        known[descriptor.digest] = descriptor
+        children = list(self._children(parse(read(self.content, descriptor), descriptor)))
+        self.tracker.children(descriptor, children)
+        for child in children:
+            self._visit(child, seen, depth + 1)
+
+    def _children(self, document: Index | Manifest) -> Iterator[Descriptor]:
+        if isinstance(document, Manifest):
+            yield from document.children
+            return
+        for entry in document.entries:
+            if self._fits(entry):
+                yield entry.descriptor
+
+    def _fits(self, entry: Entry) -> bool:
+        """Whether one platform is meant exactly (``platforms.NewMatcher`` in containerd); no platform fits all."""
+        if not self.platforms or entry.platform is None:
+            return True
+        offered = normalize(entry.platform)
+        return any(_same(normalize(platform), offered) for platform in self.platforms)
+
+    def _labels(self, descriptor: Descriptor) -> Mapping[str, str]:
+        try:
+            return self.content.info(descriptor.digest).labels
+        except errors.NotFound:
+            return {}
+
+
+def _same(wanted: Platform, offered: Platform) -> bool:
+    alike = (wanted.os, wanted.architecture, wanted.variant) == (offered.os, offered.architecture, offered.variant)
+    return alike and wanted.os_version in ("", offered.os_version)
