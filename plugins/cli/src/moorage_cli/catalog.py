@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     },
     "Daemon": {
         "inspect": Verb("inspect", "Show all about containers or images, as JSON"),
+        "gc": Verb("gc", "Explain and run garbage collection"),
         "events": Verb("events", "Watch what happens"),
         "namespaces": Verb("namespaces", "List, create and remove namespaces"),
         "plugins": Verb("plugins", "List the daemon's plugins"),
