@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from moorage_sdk import errors, labels
 from moorage_sdk.content import ContentStore, Info
@@ -23,13 +24,33 @@ from moorage_sdk.differs import Application, Differ, StreamApplier
 from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Snapshotter
 from moorage_transfer_local.feeds import Feed
-from moorage_transfer_local.fetches import Fetcher
-from moorage_transfer_local.flights import Places
+from moorage_transfer_local.flights import Flights, Places
+from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.stacks import Layer, Stack, as_upper, extraction_key
+from moorage_transfer_local.stops import Stop
 
 PREPARE_ATTEMPTS = 3
 
 _log = logging.getLogger(__name__)
+
+
+class Blobs(Protocol):
+    """Where layers come from: a registry, or the store that has them already."""
+
+    @property
+    def scope(self) -> str: ...
+
+    @property
+    def tracker(self) -> Tracker: ...
+
+    @property
+    def flights(self) -> Flights: ...
+
+    @property
+    def stop(self) -> Stop: ...
+
+    def blob(self, descriptor: Descriptor, feed: Feed | None = None) -> None:
+        """See that the blob is in the store; ``feed`` may get it meanwhile."""
 
 
 @dataclass
@@ -70,7 +91,7 @@ class Unpacker:
     snapshotter: Snapshotter
     differs: Sequence[Differ]
     content: ContentStore
-    fetcher: Fetcher
+    fetcher: Blobs
     downloads: Executor
     unpacking: Places | None = None
 
