@@ -18,7 +18,7 @@ from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Credentials, Progress, Pull, Push, Report, Transfer, Unpack
 from moorage_services.pools import Pool
 from moorage_services.streams import Stream, Streams
-from moorage_services.transfers import TransferService, credentials, to_message, to_pull
+from moorage_services.transfers import Asking, TransferService, credentials, to_message, to_pull
 from moorage_testkit.fakes.metadata import MemoryMetadata
 
 TARGET = Descriptor(OCI_MANIFEST, "sha256:" + "a" * 64, 7)
@@ -101,7 +101,7 @@ def test_a_pull_is_what_the_client_asked_for(
 @pytest.mark.parametrize(
     ("source", "destination"),
     [
-        (transfer_types.ImageStore(name="a"), transfer_types.OCIRegistry(reference="b")),
+        (transfer_types.OCIRegistry(reference="a"), transfer_types.OCIRegistry(reference="b")),
         (transfer_types.ImageImportStream(), transfer_types.ImageStore()),
         (transfer_types.ImageStore(name="a"), transfer_types.ImageExportStream()),
     ],
@@ -112,6 +112,69 @@ def test_other_pairs_are_unimplemented(
     wanted = transfer.TransferRequest(source=typeurls.pack(source), destination=typeurls.pack(destination))
     with pytest.raises(errors.Unimplemented, match="method Transfer not implemented for containerd"):
         asyncio.run(service.transfer(wanted, call()))
+
+
+def test_a_push_is_what_the_client_asked_for(
+    service: TransferService,
+    scripted: Scripted,
+    metadata: MemoryMetadata,
+    streams: Streams,
+    call: Callable[..., Any],
+) -> None:
+    metadata.view("ns").images.create(Image("named", TARGET))
+    wanted = request()
+    wanted.source.CopyFrom(
+        typeurls.pack(
+            transfer_types.ImageStore(name="named", platforms=[types.Platform(os="linux", architecture="arm64")])
+        )
+    )
+    wanted.destination.CopyFrom(request(auth="creds").source)
+
+    async def main() -> None:
+        streams.register("ns", "creds", Stream(asyncio.get_running_loop()))
+        await service.transfer(wanted, call())
+
+    asyncio.run(main())
+    [(view, push)] = scripted.pushes
+    assert view is metadata.view("ns")
+    assert (push.reference, push.name, push.platforms) == (REFERENCE, "named", (Platform("linux", "arm64"),))
+    reach = push.registry
+    assert (reach.config_path, reach.default_scheme, dict(reach.headers)) == ("/certs", "http", {"X": "y"})
+    assert isinstance(reach.authority, Asking)
+    assert not push.cancelled()
+    assert scripted.pulls == []
+
+
+def test_a_push_ends_with_its_client(
+    service: TransferService, scripted: Scripted, metadata: MemoryMetadata, call: Callable[..., Any]
+) -> None:
+    metadata.view("ns").images.create(Image("named", TARGET))
+    began, ended = threading.Event(), threading.Event()
+
+    def push(view: View, push: Push, report: Report) -> Image:
+        began.set()
+        deadline = time.monotonic() + 20
+        while not push.cancelled() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if push.cancelled():
+            ended.set()
+        raise errors.Cancelled("push")
+
+    scripted.push = push  # type: ignore[method-assign]
+    wanted = transfer.TransferRequest(
+        source=typeurls.pack(transfer_types.ImageStore(name="named")),
+        destination=typeurls.pack(transfer_types.OCIRegistry(reference=REFERENCE)),
+    )
+
+    async def main() -> None:
+        task = asyncio.create_task(service.transfer(wanted, call()))
+        await asyncio.to_thread(began.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert ended.wait(20)
 
 
 def test_an_image_gets_another_name(

@@ -1,4 +1,4 @@
-"""``containerd.services.transfer.v1``: pulls from a registry into the image store, and further names in the store.
+"""``containerd.services.transfer.v1``: pulls into the image store, pushes out of it, and further names in it.
 
 Source and destination are typed values in an Any; what clients put there, and the words of the two streams, are those
 of core/transfer/{registry,image} in containerd v2.3. Other pairs answer Unimplemented, which clients understand.
@@ -19,7 +19,7 @@ from moorage_api.messages import transfer, transfer_types
 from moorage_sdk import errors
 from moorage_sdk.metadata import Metadata
 from moorage_sdk.platforms import host
-from moorage_sdk.transfers import Authority, Credentials, Progress, Pull, Registry, Report, Transfer, Unpack
+from moorage_sdk.transfers import Authority, Credentials, Progress, Pull, Push, Registry, Report, Transfer, Unpack
 from moorage_services import tags
 from moorage_services.calls import Call, Handler
 from moorage_services.pools import Pool
@@ -51,9 +51,13 @@ class TransferService:
         source, destination = request.source, request.destination
         progress = self._stream(call, request.options.progress_stream)
         try:
-            if not typeurls.holds(destination, transfer_types.ImageStore):
+            if typeurls.holds(source, transfer_types.ImageStore) and typeurls.holds(
+                destination, transfer_types.OCIRegistry
+            ):
+                await self._push(call, _store(source), _registry(destination), _report(progress))
+            elif not typeurls.holds(destination, transfer_types.ImageStore):
                 raise _unimplemented(source, destination)
-            if typeurls.holds(source, transfer_types.OCIRegistry):
+            elif typeurls.holds(source, transfer_types.OCIRegistry):
                 await self._pull(call, _registry(source), _store(destination), _report(progress))
             elif typeurls.holds(source, transfer_types.ImageStore):
                 images = call.view(self._metadata).images
@@ -80,6 +84,17 @@ class TransferService:
             for extra in tags.extra_images(store, image):
                 tags.put(view.images, extra)
 
+        await self._watched(work, gone)
+
+    async def _push(
+        self, call: Call, store: transfer_types.ImageStore, target: transfer_types.OCIRegistry, report: Report
+    ) -> None:
+        gone = threading.Event()
+        view = call.view(self._metadata)
+        push = to_push(store, target, self._authority(call, target, gone.is_set), gone.is_set)
+        await self._watched(lambda: self._transfer.push(view, push, report), gone)
+
+    async def _watched(self, work: Callable[[], object], gone: threading.Event) -> None:
         try:
             await self._network.run(work)
         except asyncio.CancelledError:
@@ -142,17 +157,35 @@ def to_pull(
     wanted = tuple(platforms.from_message(platform) for platform in store.platforms)
     if store.manifest_limit and not wanted:
         raise errors.Unimplemented("manifest limit without platforms: not implemented")
-    resolver = source.resolver
     return Pull(
         reference=source.reference,
         name=store.name,
         platforms=wanted,
         unpacks=tuple(_unpack(unpack) for unpack in store.unpacks),
         labels=dict(store.labels),
-        registry=Registry(resolver.host_dir, resolver.default_scheme, dict(resolver.headers), authority),
+        registry=_reach(source.resolver, authority),
         all_metadata=store.all_metadata,
         cancelled=cancelled,
     )
+
+
+def to_push(
+    store: transfer_types.ImageStore,
+    target: transfer_types.OCIRegistry,
+    authority: Authority | None,
+    cancelled: Callable[[], bool],
+) -> Push:
+    return Push(
+        reference=target.reference,
+        name=store.name,
+        platforms=tuple(platforms.from_message(platform) for platform in store.platforms),
+        registry=_reach(target.resolver, authority),
+        cancelled=cancelled,
+    )
+
+
+def _reach(resolver: transfer_types.RegistryResolver, authority: Authority | None) -> Registry:
+    return Registry(resolver.host_dir, resolver.default_scheme, dict(resolver.headers), authority)
 
 
 def _unpack(message: transfer_types.UnpackConfiguration) -> Unpack:
