@@ -13,7 +13,7 @@ from moorage_client import plugins, streams, transfers
 from moorage_client.clients import Client
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
-from moorage_sdk.transfers import Credentials, Progress, Pull, Registry, Unpack
+from moorage_sdk.transfers import Credentials, Progress, Pull, Push, Registry, Unpack
 
 HERE = Platform("linux", "amd64")
 
@@ -94,6 +94,40 @@ def test_what_is_asked_for(talk: Any) -> None:
     assert destination.platforms[0].architecture == "amd64"
     assert destination.unpacks[0].snapshotter == "native"
     assert options.progress_stream == ""
+
+
+def test_what_is_pushed(talk: Any) -> None:
+    seen: list[Any] = []
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        seen.extend([typeurls.unpack(request.source), typeurls.unpack(request.destination), request.options])
+        queue = daemon.sending[request.options.progress_stream]
+        await queue.put(transfer_types.Progress(event="uploading", name="l", progress=1, total=2))
+        await queue.put(None)
+
+    reports: list[Progress] = []
+
+    async def work(client: Client) -> None:
+        registry = Registry("/certs.d", "http", {"X-A": "b"})
+        await client.transfers.push(Push("r/x:1", "n", (HERE,), registry), reports.append)
+
+    talk(Daemon(script).handlers(), work)
+    source, destination, _ = seen
+    assert (source.name, source.platforms[0].architecture) == ("n", "amd64")
+    assert (destination.reference, destination.resolver.host_dir) == ("r/x:1", "/certs.d")
+    assert (destination.resolver.default_scheme, destination.resolver.headers["X-A"]) == ("http", "b")
+    assert destination.resolver.auth_stream == ""
+    assert reports == [Progress("uploading", "l", (), 1, 2)]
+
+
+def test_an_image_is_pushed_under_its_name_unless_another_is_given(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        assert typeurls.unpack(request.source).name == "r/x:1"  # type: ignore[attr-defined]
+
+    async def work(client: Client) -> None:
+        await client.transfers.push(Push("r/x:1"))
+
+    talk(Daemon(script).handlers(), work)
 
 
 def test_the_reference_is_the_name_unless_there_is_one(talk: Any) -> None:

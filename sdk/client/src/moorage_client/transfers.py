@@ -1,4 +1,4 @@
-"""The Transfer service: the daemon pulls, the client watches and answers for credentials."""
+"""The Transfer service: the daemon pulls and pushes, the client watches and answers for credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moorage_client.calls import Caller
 from moorage_client.plugins import Plugins
 from moorage_client.streams import Named, Streams
 from moorage_sdk import errors
-from moorage_sdk.transfers import Authority, Credentials, Progress, Pull
+from moorage_sdk.transfers import Authority, Credentials, Progress, Pull, Push, Registry
 
 SERVICE = "containerd.services.transfer.v1.Transfer"
 PLUGIN = "type==io.containerd.grpc.v1,id==transfer"
@@ -41,11 +41,27 @@ class Transfers:
         """
         await self._require()
         async with AsyncExitStack() as stack:
-            source = await self._source(pull, stack)
+            source = await self._registry(pull.reference, pull.registry, stack)
             options = transfer.TransferOptions()
             if report is not None:
                 options.progress_stream = await stack.enter_async_context(self._progress(report))
             await self._transfer(source, _destination(pull), options)
+
+    async def push(self, push: Push, report: Report | None = None) -> None:
+        """Bring an image of the store to a registry, without what is there already. The daemon does it.
+
+        The authority is asked as by ``pull``. Raises what ``moorage_sdk.transfers.Transfer.push`` does, and
+        errors.Unimplemented with a hint by a daemon without the service.
+        """
+        await self._require()
+        chosen = [platforms.to_message(each) for each in push.platforms]
+        source = transfer_types.ImageStore(name=push.name or push.reference, platforms=chosen)
+        async with AsyncExitStack() as stack:
+            destination = await self._registry(push.reference, push.registry, stack)
+            options = transfer.TransferOptions()
+            if report is not None:
+                options.progress_stream = await stack.enter_async_context(self._progress(report))
+            await self._transfer(source, destination, options)
 
     async def _require(self) -> None:
         """Ask before a stream is opened: grpc loses the status of one that is refused while it is written to."""
@@ -53,7 +69,7 @@ class Transfers:
         if not found:
             raise errors.Unimplemented(
                 "transfer service: not offered by this daemon",
-                hint="pulling needs mooraged, or containerd 1.7 or later; load an archive instead",
+                hint="pulling and pushing need mooraged, or containerd 1.7 or later",
             )
 
     async def _transfer(self, source: Message, destination: Message, options: transfer.TransferOptions) -> None:
@@ -62,15 +78,13 @@ class Transfers:
         )
         await self._caller.call(SERVICE, "Transfer", request)
 
-    async def _source(self, pull: Pull, stack: AsyncExitStack) -> transfer_types.OCIRegistry:
+    async def _registry(self, reference: str, registry: Registry, stack: AsyncExitStack) -> transfer_types.OCIRegistry:
         resolver = transfer_types.RegistryResolver(
-            headers=pull.registry.headers,
-            host_dir=pull.registry.config_path,
-            default_scheme=pull.registry.default_scheme,
+            headers=registry.headers, host_dir=registry.config_path, default_scheme=registry.default_scheme
         )
-        if pull.registry.authority is not None:
-            resolver.auth_stream = await stack.enter_async_context(self._credentials(pull.registry.authority))
-        return transfer_types.OCIRegistry(reference=pull.reference, resolver=resolver)
+        if registry.authority is not None:
+            resolver.auth_stream = await stack.enter_async_context(self._credentials(registry.authority))
+        return transfer_types.OCIRegistry(reference=reference, resolver=resolver)
 
     @asynccontextmanager
     async def _progress(self, report: Report) -> AsyncIterator[str]:
