@@ -4,9 +4,14 @@ import pytest
 
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.plugin import MAX_SECONDS, Config, plugin
+from moorage_sdk import errors
+from moorage_sdk.descriptors import OCI_LAYER, Descriptor
 from moorage_sdk.differs import StreamApplier
+from moorage_sdk.mounts import Mount
 from moorage_sys import tar_runs
+from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.fakes.contexts import Context
+from moorage_testkit.suites.content import put
 
 
 def test_make(tmp_path: Path) -> None:
@@ -16,6 +21,14 @@ def test_make(tmp_path: Path) -> None:
     assert isinstance(differ, StreamApplier)
     assert (context.state / "workspace").stat().st_mode & 0o777 == 0o700
     assert plugin.uri == "io.containerd.differ.v1.walking"
+
+
+def test_the_table_of_stream_processors_is_its(tmp_path: Path) -> None:
+    entry = {"accepts": ["a"], "returns": OCI_LAYER, "path": "turn", "args": ["-x"], "env": ["K=v"]}
+    context, store = Context(tmp_path, tables={"stream_processors": {"turn": entry}}), MemoryStore()
+    differ = plugin.make(context, Config())
+    with pytest.raises(errors.Error, match=r'stream processor "turn" for "a": exec: "turn": not found in PATH'):
+        differ.apply(Descriptor("a", put(store, b"x"), 1), (Mount("bind", str(tmp_path)),), store)
 
 
 @pytest.mark.parametrize(("wanted", "said"), [(True, "with compiled"), (False, "without compiled")])

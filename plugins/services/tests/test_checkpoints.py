@@ -30,7 +30,9 @@ class Recording(Differ):
     def __init__(self) -> None:
         self.upper: Sequence[Mount] = ()
 
-    def apply(self, layer: Any, mounts: Any, content: ContentStore, *, sync: bool = False) -> Descriptor:
+    def apply(
+        self, layer: Any, mounts: Any, content: ContentStore, *, sync: bool = False, payloads: Any = None
+    ) -> Descriptor:
         raise AssertionError("nothing is unpacked here")
 
     def compare(

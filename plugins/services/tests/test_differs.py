@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from google.protobuf.any_pb2 import Any as Any_
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage_api.messages import diff as api
@@ -29,10 +30,16 @@ class One(Differ):
         self.calls: list[tuple[Any, ...]] = []
 
     def apply(
-        self, layer: Descriptor, mounts: Sequence[Mount], content: ContentStore, *, sync: bool = False
+        self,
+        layer: Descriptor,
+        mounts: Sequence[Mount],
+        content: ContentStore,
+        *,
+        sync: bool = False,
+        payloads: Mapping[str, bytes] | None = None,
     ) -> Descriptor:
         self.check(layer.media_type)
-        self.calls.append((layer, tuple(mounts), sync))
+        self.calls.append((layer, tuple(mounts), sync, payloads))
         return Descriptor(OCI_LAYER, "sha256:applied", 7)
 
     def compare(
@@ -62,8 +69,19 @@ def test_differs_are_asked_in_order_until_one_knows_the_layer(call: Callable[...
         request = api.ApplyRequest(diff=types.Descriptor(media_type="b", digest="d", size=3), mounts=[MOUNT])
         applied = (await service.apply(request, call())).applied
         assert (applied.media_type, applied.digest, applied.size) == (OCI_LAYER, "sha256:applied", 7)
-        assert second.calls == [(Descriptor("b", "d", 3), (Mount("bind", "/a", ("rbind", "rw")),), False)]
+        assert second.calls == [(Descriptor("b", "d", 3), (Mount("bind", "/a", ("rbind", "rw")),), False, {})]
         assert first.calls == third.calls == []
+
+    asyncio.run(run())
+
+
+def test_payloads_for_stream_processors_come_serialized(call: Callable[..., Any], pool: Pool) -> None:
+    async def run() -> None:
+        differ = One("b")
+        key = Any_(type_url="example.com/key", value=b"secret")
+        request = api.ApplyRequest(diff=types.Descriptor(media_type="b"), payloads={"io.decoder": key})
+        await DiffService(MemoryMetadata(), [differ], pool).apply(request, call())
+        assert differ.calls[0][3] == {"io.decoder": key.SerializeToString()}
 
     asyncio.run(run())
 

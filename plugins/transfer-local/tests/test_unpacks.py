@@ -58,7 +58,13 @@ class Deaf(Differ):
     """Knows no media type."""
 
     def apply(
-        self, layer: Descriptor, mounts: Sequence[Mount], content: ContentStore, *, sync: bool = False
+        self,
+        layer: Descriptor,
+        mounts: Sequence[Mount],
+        content: ContentStore,
+        *,
+        sync: bool = False,
+        payloads: dict[str, bytes] | None = None,
     ) -> Descriptor:
         raise errors.Unimplemented("deaf: not implemented")
 

@@ -6,9 +6,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from moorage_differ_walking import targets
+from moorage_differ_walking import routes, targets
 from moorage_differ_walking.jobs import Apply, Compare
 from moorage_differ_walking.limits import Limits
+from moorage_differ_walking.processors import Chain
+from moorage_differ_walking.routes import Processor
 from moorage_differ_walking.workers import Worker
 from moorage_sdk import descriptors, errors, labels
 from moorage_sdk.content import ContentStore, Reader, Writer
@@ -18,6 +20,8 @@ from moorage_sdk.mounts import Mount
 from moorage_sys import faults, tar_runs, userns_maps
 
 _CHUNK = 1 << 20
+_SETTLE = 1.0
+"""Seconds that processors get to end by themselves once the unpacker has failed."""
 _WRITABLE = {OCI_LAYER: "", OCI_LAYER_GZIP: "gzip", OCI_LAYER_ZSTD: "zstd"}
 _OCI = (OCI_LAYER, "application/vnd.oci.image.layer.nondistributable.v1.tar")
 _DOCKER = (descriptors.DOCKER_LAYER, "application/vnd.docker.image.rootfs.foreign.diff.tar")
@@ -26,29 +30,43 @@ _DOCKER = (descriptors.DOCKER_LAYER, "application/vnd.docker.image.rootfs.foreig
 class WalkingDiffer(Differ):
     """``workspace`` is an empty directory of ours that workers mount over, each in its own namespace.
 
-    ``compiled`` allows compiled code for plain entries, where it was built.
+    ``compiled`` allows compiled code for plain entries, where it was built. ``processors`` turn blobs of other media
+    types into layers, by id.
     """
 
-    def __init__(self, workspace: Path, limits: Limits | None = None, *, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        limits: Limits | None = None,
+        *,
+        compiled: bool = True,
+        processors: Mapping[str, Processor] | None = None,
+    ) -> None:
         self._workspace = workspace
+        self._processors = dict(processors or {})
         self._limits = limits or Limits()
         self._compiled = compiled and tar_runs.COMPILED
         workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def apply(
-        self, layer: Descriptor, mounts: Sequence[Mount], content: ContentStore, *, sync: bool = False
+        self,
+        layer: Descriptor,
+        mounts: Sequence[Mount],
+        content: ContentStore,
+        *,
+        sync: bool = False,
+        payloads: Mapping[str, bytes] | None = None,
     ) -> Descriptor:
-        job = self._job(layer.media_type, mounts, sync)
         with content.reader(layer.digest) as reader:
             # A file is read by the worker itself; what has no descriptor passes through here.
-            direct = reader.fileno() >= 0
-            with LayerApplication(job, reader.fileno() if direct else None) as application:
-                if not direct:
+            stdin = reader.fileno() if reader.fileno() >= 0 else None
+            with self._application(layer.media_type, mounts, sync, payloads or {}, stdin) as application:
+                if stdin is None:
                     _feed(application, reader)
                 return application.finish()
 
     def open(self, media_type: str, mounts: Sequence[Mount], *, sync: bool = False) -> Application:
-        return LayerApplication(self._job(media_type, mounts, sync))
+        return self._application(media_type, mounts, sync, {}, None)
 
     def compare(
         self,
@@ -76,6 +94,18 @@ class WalkingDiffer(Differ):
                 _forget(content, name)
             raise
 
+    def _application(
+        self,
+        media_type: str,
+        mounts: Sequence[Mount],
+        sync: bool,
+        payloads: Mapping[str, bytes],
+        stdin: int | None,
+    ) -> Application:
+        steps, plain = routes.plan(media_type, self._processors)
+        job = self._job(plain, mounts, sync)
+        return ProcessedApplication(job, Chain(steps, payloads, stdin)) if steps else LayerApplication(job, stdin)
+
     def _job(self, media_type: str, mounts: Sequence[Mount], sync: bool) -> Apply:
         target = targets.plan(mounts, whiteouts=not userns_maps.inside_user_namespace())
         return Apply(str(self._workspace), target, compression(media_type), sync, self._limits, self._compiled)
@@ -95,7 +125,43 @@ class LayerApplication(Application):
         outcome = self._worker.result()
         return Descriptor(OCI_LAYER, outcome.digest, outcome.size)
 
+    def running(self) -> bool:
+        """Whether the worker still wants something."""
+        return self._worker.running()
+
     def close(self) -> None:
+        self._worker.close()
+
+
+class ProcessedApplication(Application):
+    """A worker that unpacks what stream processors make of the blob."""
+
+    def __init__(self, job: Apply, chain: Chain) -> None:
+        self._chain = chain
+        try:
+            self._worker = LayerApplication(job, chain.output)
+            chain.release()
+        except BaseException:
+            chain.close()
+            raise
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._chain.write(data, self._worker.running)
+
+    def finish(self) -> Descriptor:
+        """Also raises what a processor said that failed, rather than what its missing output did to the unpacker."""
+        self._chain.finish()
+        try:
+            outcome = self._worker.finish()
+        except errors.Error as error:
+            raise self._chain.failure(_SETTLE) or error from error
+        failure = self._chain.failure()
+        if failure:
+            raise failure
+        return outcome
+
+    def close(self) -> None:
+        self._chain.close()
         self._worker.close()
 
 

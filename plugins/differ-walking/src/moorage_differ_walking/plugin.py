@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.limits import Limits
+from moorage_differ_walking.routes import PROCESSORS
 from moorage_sdk.differs import DIFFER, Differ
 from moorage_sdk.slots import InitContext, Plugin
 from moorage_sys import tar_runs
@@ -44,7 +45,8 @@ def make(ctx: InitContext, config: Config) -> Differ:
     )
     how = "with" if config.compiled and tar_runs.COMPILED else "without"
     _log.info("layers are unpacked %s compiled code", how)
-    return WalkingDiffer(ctx.state / "workspace", limits, compiled=config.compiled)
+    processors = PROCESSORS.read(ctx.table(PROCESSORS.name))
+    return WalkingDiffer(ctx.state / "workspace", limits, compiled=config.compiled, processors=processors)
 
 
-plugin = Plugin(DIFFER, "walking", make, Config)
+plugin = Plugin(DIFFER, "walking", make, Config, tables=(PROCESSORS,))

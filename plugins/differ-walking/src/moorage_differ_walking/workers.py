@@ -73,6 +73,9 @@ class Worker:
         said = self._stderr.decode("utf-8", "replace").strip()[-_STDERR_SHOWN:]
         raise errors.Internal(f"unpack worker: ended with status {status}: {said or 'no message'}: internal")
 
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Stop the worker if it runs. Calling it again does nothing."""
         if self._process.poll() is None:

@@ -33,7 +33,12 @@ class DiffService:
         plan = mounts.from_messages(request.mounts)
         store = call.view(self._metadata).content
         sync = request.sync_fs or self._sync
-        applied = await self._first(layer.media_type, lambda differ: differ.apply(layer, plan, store, sync=sync))
+        payloads = {id: payload.SerializeToString() for id, payload in request.payloads.items()}
+
+        def unpack(differ: Differ) -> Descriptor:
+            return differ.apply(layer, plan, store, sync=sync, payloads=payloads)
+
+        applied = await self._first(layer.media_type, unpack)
         return diff.ApplyResponse(applied=descriptors.to_message(applied))
 
     async def diff(self, request: diff.DiffRequest, call: Call) -> diff.DiffResponse:

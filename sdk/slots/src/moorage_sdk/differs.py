@@ -18,9 +18,17 @@ class Differ(ABC):
 
     @abstractmethod
     def apply(
-        self, layer: Descriptor, mounts: Sequence[Mount], content: ContentStore, *, sync: bool = False
+        self,
+        layer: Descriptor,
+        mounts: Sequence[Mount],
+        content: ContentStore,
+        *,
+        sync: bool = False,
+        payloads: Mapping[str, bytes] | None = None,
     ) -> Descriptor:
         """Unpack the blob ``layer`` onto ``mounts``; ``sync`` flushes the file system before it returns.
+
+        ``payloads`` are for stream processors by their id, such as keys: each a serialized ``google.protobuf.Any``.
 
         Returns the descriptor of the *uncompressed* tar: its digest is the layer's diff id. Bytes behind the end of the
         archive count into it. Raises errors.Unimplemented for a media type it does not know, errors.NotFound for the

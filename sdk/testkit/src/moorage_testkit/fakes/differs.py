@@ -54,7 +54,13 @@ class TarDiffer(Differ):
         """Called for all bytes that are streamed; tests override it to fail or to wait."""
 
     def apply(
-        self, layer: Descriptor, mounts: Sequence[Mount], content: ContentStore, *, sync: bool = False
+        self,
+        layer: Descriptor,
+        mounts: Sequence[Mount],
+        content: ContentStore,
+        *,
+        sync: bool = False,
+        payloads: Mapping[str, bytes] | None = None,
     ) -> Descriptor:
         self.applied += 1
         with content.reader(layer.digest) as reader:
