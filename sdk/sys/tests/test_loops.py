@@ -54,3 +54,40 @@ def test_loop_mount_frees_its_device_with_the_mount(tmp_path: Path) -> None:
         mounts.unmount_all(target)
     files = list(Path("/sys/block").glob("loop*/loop/backing_file"))
     assert str(image) not in [file.read_text().strip() for file in files]
+
+
+def test_a_device_has_a_name_and_goes_when_it_is_told_to(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(1 << 20))
+    device, fd = loops.attach(image, name="mine")
+    try:
+        assert loops.name(fd) == "mine"
+        loops.set_autoclear(fd, False)
+    finally:
+        os.close(fd)
+    again = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        assert loops.name(again) == "mine", "it outlives its descriptor"
+        loops.set_autoclear(again, True)
+    finally:
+        os.close(again)
+    assert str(image) not in attached()
+
+
+def test_what_has_no_name_says_so(tmp_path: Path) -> None:
+    plain = os.open(tmp_path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with pytest.raises(OSError):
+            loops.name(plain)
+    finally:
+        os.close(plain)
+
+
+def attached() -> list[str]:
+    files = []
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            files.append(file.read_text().strip())
+        except FileNotFoundError:
+            continue
+    return files

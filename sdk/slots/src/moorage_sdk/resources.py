@@ -48,5 +48,6 @@ class Resources(ABC):
     def remove(self, item: Item) -> None:
         """Remove what was condemned. Raises errors.NotFound when it is gone, other errors to be reported."""
 
+    @abstractmethod
     def cleanup(self) -> None:
         """Try again what earlier removals left. Raises errors.Error."""

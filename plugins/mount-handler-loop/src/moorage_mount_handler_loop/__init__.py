@@ -1,0 +1,1 @@
+"""Files as block devices (``core/mount/loopback_handler_linux.go`` in containerd)."""

@@ -1,0 +1,1 @@
+"""Activations of mounts (``core/mount/manager`` in containerd)."""
