@@ -76,3 +76,18 @@ def test_does_not_run_what_it_cannot(wanted: str, offered: str) -> None:
 
 def test_a_platform_nobody_ordered_runs_only_itself() -> None:
     assert platforms.preference(Platform("linux", "riscv64"), Platform("linux", "riscv64")) == 0
+
+
+def test_a_rank_is_the_place_of_exactly_this_platform() -> None:
+    wanted = [Platform("linux", "arm64", "v8"), Platform("linux", "amd64"), Platform("windows", "amd64", "", "10")]
+    ranks = {
+        Platform("linux", "arm64"): 0,
+        Platform("Linux", "x86_64", "v1"): 1,
+        Platform("linux", "amd64", "v2"): 3,
+        Platform("linux", "386"): 3,
+        Platform("windows", "amd64", "", "10"): 2,
+        Platform("windows", "amd64", "", "11"): 3,
+    }
+    assert {platform: platforms.rank(wanted, platform) for platform in ranks} == ranks
+    assert platforms.rank(wanted, None) == 3
+    assert platforms.rank([], Platform("linux", "amd64")) == 0

@@ -13,26 +13,55 @@ from typing import Any
 
 from moorage_sdk import errors
 
+_SURROGATE = re.compile(rb"\\\\u[dD][89a-fA-F]")
 MAX_DEPTH = 64
+MAX_VALUES = 200_000
+"""Of a document; a byte of JSON can become a hundred of memory."""
+
 # Possessive, and a string may lack its end: with anything to go back to, a hostile document would take hours.
 _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def load(data: bytes, subject: str) -> dict[str, Any]:
     """The JSON object in ``data``. Raises errors.InvalidArgument naming ``subject``."""
-    if _depth(data) > MAX_DEPTH:
-        raise invalid(subject, f"nested deeper than {MAX_DEPTH}")
-    try:
-        document = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise invalid(subject, f"not acceptable JSON: {str(error)[:200]}") from error
+    document = _parsed(data, subject)
     if not isinstance(document, dict):
         raise invalid(subject, "not a JSON object")
     return document
 
 
+def load_list(data: bytes, subject: str) -> list[Any] | None:
+    """The JSON array in ``data``, None for ``null``. Raises errors.InvalidArgument naming ``subject``."""
+    document = _parsed(data, subject)
+    if document is not None and not isinstance(document, list):
+        raise invalid(subject, "not a JSON array")
+    return document
+
+
+def dump(document: object) -> bytes:
+    """A document as ``encoding/json`` of Go writes it: equal documents have equal digests. Keys as they come."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode()
+
+
 def invalid(subject: str, why: str) -> errors.InvalidArgument:
     return errors.InvalidArgument(f"{subject}: {why}: invalid argument")
+
+
+def _parsed(data: bytes, subject: str) -> Any:
+    if _depth(data) > MAX_DEPTH:
+        raise invalid(subject, f"nested deeper than {MAX_DEPTH}")
+    if data.count(b",") > MAX_VALUES:
+        raise invalid(subject, f"more than {MAX_VALUES} values")
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if _SURROGATE.search(data):
+            json.dumps(document, ensure_ascii=False).encode()  # half a character can be written nowhere
+        return document
+    except (ValueError, RecursionError) as error:
+        raise invalid(subject, f"not acceptable JSON: {str(error)[:200]}") from error
 
 
 def _depth(data: bytes) -> int:

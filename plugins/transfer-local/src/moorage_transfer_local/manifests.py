@@ -101,6 +101,12 @@ def parse_config(data: bytes, descriptor: Descriptor) -> Config:
     return Config(_platform(document, subject), tuple(digests.validate(item) for item in diff_ids))
 
 
+def parse_platform(data: bytes, descriptor: Descriptor) -> Platform:
+    """The platform that an image configuration names. Raises errors.InvalidArgument."""
+    subject = f'image configuration "{descriptor.digest}"'
+    return _platform(load(data, subject), subject)
+
+
 def choose(entries: Sequence[Entry], wanted: Sequence[Platform]) -> tuple[Entry, ...]:
     """The entries to pull: for each of ``wanted`` the best; all for none wanted.
 

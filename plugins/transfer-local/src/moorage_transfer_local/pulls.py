@@ -16,16 +16,30 @@ from moorage_sdk import references
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Resource
 from moorage_sdk.metadata import View
-from moorage_sdk.transfers import Credentials, Pull, Push, Registry, Report, Transfer
-from moorage_transfer_local import hosts, leases
+from moorage_sdk.transfers import (
+    Credentials,
+    Export,
+    Import,
+    Progress,
+    Pull,
+    Push,
+    Registry,
+    Report,
+    Tag,
+    Transfer,
+)
+from moorage_transfer_local import hosts, leases, names
 from moorage_transfer_local.destinations import Destination
+from moorage_transfer_local.exports import Exporter
 from moorage_transfer_local.fetches import Fetcher
 from moorage_transfer_local.flights import Flights, Places
+from moorage_transfer_local.imports import Importer
 from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.pushes import PushSession
 from moorage_transfer_local.registries import Repository
 from moorage_transfer_local.servers import Settings
 from moorage_transfer_local.sessions import Options, Session
+from moorage_transfer_local.stocks import Stock
 from moorage_transfer_local.stops import SLICE, Stop
 from moorage_transfer_local.uploads import Uploader
 
@@ -62,6 +76,27 @@ class LocalTransfer(Transfer):
             with _workers(self._options.downloads + 1, "download") as downloads:
                 session = Session(pull, leased, fetcher, downloads, self._options, self._unpacking)
                 return _watched(session.run, stop, repository)
+
+    def import_archive(self, view: View, request: Import, report: Report) -> list[Image]:
+        with leases.leased(view, self._view) as leased, _workers(1, "import") as downloads:
+            stock = self._stock(leased, request.cancelled)
+            return Importer(request, leased, stock, downloads, self._options, self._unpacking).run(report)
+
+    def export_archive(self, view: View, request: Export, report: Report) -> None:
+        report(Progress("Exporting"))
+        images = [view.images.get(name) for name in request.names]
+        kept = [Resource(image.target.digest, "content") for image in images]  # they may be removed meanwhile
+        with leases.leased(view, self._view, *kept) as leased:
+            Exporter(request, leased.content, self._stock(leased, request.cancelled)).run(images)
+        report(Progress("Completed export"))
+
+    def tag(self, view: View, request: Tag) -> list[Image]:
+        image = view.images.get(request.source)
+        return names.put(view.images, names.given(request.store, image.target))
+
+    def _stock(self, view: View, cancelled: Callable[[], bool]) -> Stock:
+        unheard = Tracker("", lambda progress: None)  # containerd tells nothing of the blobs of an archive
+        return Stock(view.content, view.namespace, unheard, self._flights, Stop(cancelled))
 
     def push(self, view: View, push: Push, report: Report) -> Image:
         image = view.images.get(push.name or push.reference)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorage_sdk import errors
@@ -91,6 +92,18 @@ def preference(wanted: Platform, offered: Platform) -> int | None:
         if (offer.architecture, offer.variant) == (architecture, variant):
             return rank
     return None
+
+
+def rank(wanted: Sequence[Platform], offered: Platform | None) -> int:
+    """The place of the one of ``wanted`` that is exactly ``offered``, their number for none (``platforms.Ordered``)."""
+    found = (place for place, platform in enumerate(wanted) if offered is not None and _same(platform, offered))
+    return next(found, len(wanted))
+
+
+def _same(wanted: Platform, offered: Platform) -> bool:
+    want, offer = normalize(wanted), normalize(offered)
+    alike = (want.os, want.architecture, want.variant) == (offer.os, offer.architecture, offer.variant)
+    return alike and want.os_version in ("", offer.os_version)
 
 
 def _runs(platform: Platform) -> list[tuple[str, str]]:
