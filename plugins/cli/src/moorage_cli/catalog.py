@@ -31,6 +31,8 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     },
     "Images": {
         "pull": Verb("pull", "Pull an image from a registry"),
+        "push": Verb("push", "Push an image to a registry"),
+        "tag": Verb("tag", "Give an image further names"),
         "load": Verb("load", "Load images from an archive"),
         "images": Verb("images", "List images"),
         "rmi": Verb("rmi", "Remove images"),

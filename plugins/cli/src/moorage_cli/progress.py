@@ -1,4 +1,4 @@
-"""Progress of a pull: a bar per layer on a terminal, plain lines elsewhere."""
+"""Progress of a transfer: a bar per layer on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moorage_sdk.transfers import Progress
 Report = Callable[[Progress], None]
 
 _FINISHED = frozenset({"complete", "done", "already exists", "extracting", "extracted"})
-"""What comes behind the last byte of a download, in the words of core/transfer/local in containerd v2.3."""
+"""What comes behind the last byte of a blob, in the words of core/transfer/local in containerd v2.3."""
 
 _WIDE = 72
 """Columns below which bar, rate and total leave no room for what matters: which layer, what it does, how far it is."""
@@ -22,8 +22,8 @@ _UNSAID = frozenset({"", "waiting"})
 
 
 @contextmanager
-def display(title: str, *, stderr: bool = False, quiet: bool = False) -> Iterator[Report]:
-    """Receives what a pull reports, for the length of a ``with`` block."""
+def display(title: str, *, stderr: bool = False, quiet: bool = False, doing: str = "pulling") -> Iterator[Report]:
+    """Receives what a transfer reports, for the length of a ``with`` block."""
     stream = sys.stderr if stderr else sys.stdout
     if quiet:
         yield lambda progress: None
@@ -31,16 +31,16 @@ def display(title: str, *, stderr: bool = False, quiet: bool = False) -> Iterato
         with _bars(title, stream) as report:
             yield report
     else:
-        yield Lines(title, stream)
+        yield Lines(title, stream, doing)
 
 
 class Lines:
     """A line when something changes its state, none for the bytes in between."""
 
-    def __init__(self, title: str, stream: TextIO) -> None:
+    def __init__(self, title: str, stream: TextIO, doing: str = "pulling") -> None:
         self._stream = stream
         self._states: dict[str, str] = {}
-        self._say(f"{title}: pulling")
+        self._say(f"{title}: {doing}")
 
     def __call__(self, progress: Progress) -> None:
         if progress.event in _UNSAID:
