@@ -291,8 +291,8 @@ class TestProgress:
         lines = world.lines
         assert lines[0] == Progress(f"Pushing to {where}")
         assert lines[1] == Progress("pushing content", "local", descriptor=image.target)
-        assert lines[-2] == Progress("pushed content", "local", descriptor=image.target)
-        assert lines[-1] == Progress(f"Completed push to {where}", descriptor=image.target)
+        assert lines[-2] == Progress(f"Completed push to {where}", descriptor=image.target)
+        assert lines[-1] == Progress("pushed content", "local", descriptor=image.target)
         manifest = f"manifest-{image.target.digest}"
         layers = [line for line in lines if line.name.startswith("layer-")]
         assert {line.event for line in layers} == {"waiting", "uploading", "complete"}

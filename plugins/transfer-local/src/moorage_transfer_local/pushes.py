@@ -32,8 +32,9 @@ class PushSession:
         label = source_label(self.uploader.destination.reference.host)
         inventory = Surveyor(self.uploader.content, tracker, label, self.push.platforms).survey(target)
         self._upload(inventory)
-        tracker.image("pushed content", target)
+        # In this order because ctr draws only when a line with a name comes, and so would never show the first of them.
         tracker.say(f"Completed push to OCI Registry ({self.push.reference})", target)
+        tracker.image("pushed content", target)
         return self.image
 
     def _upload(self, inventory: Inventory) -> None:
