@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from moorage_metadata_lmdb import spellings
-from moorage_metadata_lmdb.nodes import Kind
+from moorage_metadata_lmdb import nodes, spellings
 from moorage_sdk import digests, errors
 from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.descriptors import OCI_MANIFEST, Descriptor
@@ -80,5 +79,14 @@ def test_malformed(full: Any) -> None:
         found(full, DIGEST, "blob")
     with pytest.raises(errors.InvalidArgument, match="without a name"):
         found(full, "")
-    assert spellings.kind("") is None
-    assert spellings.kind("leases") is Kind.LEASE
+    assert spellings.kind("") == ""
+    assert spellings.kind("leases") == "lease"
+
+
+def test_what_lies_outside_of_the_store(full: Any) -> None:
+    things = [nodes.thing("default", "mount", "web"), nodes.thing("other", "mount", "web2")]
+    with full.database._ledger.read() as reading:
+        for wanted in (Object("mounts", "default", "web"), Object("mount", "default", "w")):
+            assert spellings.find(reading, wanted, things, ["mount"]) == things[0]
+        with pytest.raises(errors.InvalidArgument, match='kind "stream": not one of content'):
+            spellings.find(reading, Object("stream", "default", "web"), things, ["mount"])

@@ -31,6 +31,7 @@ from moorage_metadata_lmdb.nodes import Node
 from moorage_metadata_lmdb.reservations import Reservations
 from moorage_metadata_lmdb.sandboxes import SandboxStore
 from moorage_metadata_lmdb.snapshots import SnapshotView
+from moorage_metadata_lmdb.things import Things
 from moorage_sdk import errors, metadata, namespaces
 from moorage_sdk.content import ContentStore
 from moorage_sdk.events import Exchange
@@ -116,10 +117,13 @@ class Database(metadata.Metadata):
     def collect(self) -> metadata.Collection:
         with self._collecting:
             started = time.monotonic()
-            mark = self._mark()
+            others = Things(dict(self._others))
+            mark = self._mark(others)
             marked = time.monotonic()
-            removed, pause = self._sweep(mark)
+            removed, pause = self._sweep(mark, others)
             report = removals.Report([nodes.object(node) for node in removed])
+            # First those that may lie on snapshots that go, too.
+            others.remove(report)
             self._clean(report)
             return metadata.Collection(
                 removed=tuple(report.removed),
@@ -131,10 +135,12 @@ class Database(metadata.Metadata):
             )
 
     def plan(self) -> Plan:
+        others = Things(dict(self._others))
         with self._collecting:
             with self._ledger.read() as reading:
-                names = plans.names(reading, time.time_ns())
-            found, failures = list(names.removals), []
+                others.list()
+                names = plans.names(reading, time.time_ns(), others.mark)
+            found, failures = list(names.removals), others.failures
             for name in sorted(names.backends | self._ledger.dirty):
                 try:
                     found += self._plan_data(name, names.entries)
@@ -143,8 +149,11 @@ class Database(metadata.Metadata):
             return Plan(tuple(found), tuple(failures), names.next_expiry)
 
     def why(self, wanted: Object) -> Explanation:
+        others = Things(dict(self._others))
         with self._ledger.read() as reading:
-            return explanations.explain(reading, time.time_ns(), spellings.find(reading, wanted))
+            others.list()
+            node = spellings.find(reading, wanted, others.items, others.owners)
+            return explanations.explain(reading, time.time_ns(), node, others.mark)
 
     def layers(self, name: str) -> Layers:
         """A snapshotter by name.
@@ -173,17 +182,21 @@ class Database(metadata.Metadata):
         """Finish what is queued and release the store."""
         self._ledger.close()
 
-    def _mark(self) -> marks.Mark:
+    def _mark(self, others: Things | None = None) -> marks.Mark:
+        others = others or Things()
         self._ledger.arm()
         with self._ledger.read() as reading:
-            return marks.make(reading, time.time_ns())
+            others.list()
+            return marks.make(reading, time.time_ns(), others.mark)
 
-    def _sweep(self, mark: marks.Mark) -> tuple[list[Node], float]:
+    def _sweep(self, mark: marks.Mark, others: Things | None = None) -> tuple[list[Node], float]:
         def sweep(change: Change) -> tuple[list[Node], float]:
             started = time.monotonic()
             # The scheduler must not take our own deletions for a reason to collect again.
             change.announced = False
             removed = sweeps.sweep(change, mark, self._ledger.disarm())
+            if others:
+                others.condemn(mark.garbage)
             return removed, time.monotonic() - started
 
         return self._ledger.change(sweep)

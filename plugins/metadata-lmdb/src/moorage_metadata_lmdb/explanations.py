@@ -7,7 +7,7 @@ shown.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -32,9 +32,12 @@ _LABELLED: dict[Kind, Table[Any]] = {
 }
 
 
-def explain(reading: Reading, now: int, wanted: Node) -> Explanation:
-    """What keeps ``wanted``, at ``now`` in nanoseconds since the epoch."""
+def explain(
+    reading: Reading, now: int, wanted: Node, outside: Callable[[Mark], None] = lambda mark: None
+) -> Explanation:
+    """What keeps ``wanted``, at ``now`` in nanoseconds since the epoch; ``outside`` as of ``marks.make``."""
     mark = Mark(now)
+    outside(mark)
     roots = frozenset(marks.scan(reading, mark))
     paths = []
     for path in _paths(_referrers(reading, mark, roots), roots, wanted):

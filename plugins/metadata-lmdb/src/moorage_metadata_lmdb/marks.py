@@ -6,7 +6,7 @@ the sweep extends the mark, inside its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from moorage_metadata_lmdb import expiries, nodes, references, rows
@@ -92,9 +92,10 @@ class Mark:
                 self.keep_if_kept(owner, condition.target)
 
 
-def make(reading: Reading, now: int) -> Mark:
-    """Mark everything that is reachable in the snapshot."""
+def make(reading: Reading, now: int, outside: Callable[[Mark], None] = lambda mark: None) -> Mark:
+    """Mark everything that is reachable in the snapshot; ``outside`` notes what there is besides."""
     mark = Mark(now)
+    outside(mark)
     mark.extend(reading, scan(reading, mark))
     return mark
 
@@ -139,7 +140,7 @@ def edges(reading: Reading, node: Node) -> Iterator[Node]:
     elif node.kind is Kind.INGEST:
         if ingest := reading.get(rows.INGESTS, namespace, node.key):
             yield from _of_ingest(node, ingest)
-    elif lease := reading.get(rows.LEASES, namespace, node.key):
+    elif node.kind is Kind.LEASE and (lease := reading.get(rows.LEASES, namespace, node.key)):
         yield from _of_lease(reading, node, lease)
 
 

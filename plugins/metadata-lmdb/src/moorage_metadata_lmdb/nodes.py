@@ -18,10 +18,15 @@ class Kind(Enum):
     IMAGE = "image"
     LEASE = "lease"
     INGEST = "ingest"
+    THING = "thing"
+    """What lies outside of the store, of whatever kind its owner says (``moorage_sdk.resources``)."""
 
 
 class Node(NamedTuple):
-    """An object. The key of a snapshot is ``snapshotter/key``. A flat node's label references are not followed."""
+    """An object. The key of a snapshot is ``snapshotter/key``, that of a thing ``kind/name``.
+
+    A flat node's label references are not followed.
+    """
 
     kind: Kind
     namespace: str
@@ -29,7 +34,7 @@ class Node(NamedTuple):
     flat: bool = False
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {self.namespace} {self.key}"
+        return str(object(self))
 
 
 def snapshot(namespace: str, snapshotter: str, key: str, flat: bool = False) -> Node:
@@ -37,6 +42,14 @@ def snapshot(namespace: str, snapshotter: str, key: str, flat: bool = False) -> 
     return Node(Kind.SNAPSHOT, namespace, f"{snapshotter}/{key}", flat)
 
 
+def thing(namespace: str, kind: str, name: str) -> Node:
+    """The node of what lies outside of the store."""
+    return Node(Kind.THING, namespace, f"{kind}/{name}")
+
+
 def object(node: Node) -> Object:
     """The same for those outside."""
+    if node.kind is Kind.THING:
+        kind, _, name = node.key.partition("/")
+        return Object(kind, node.namespace, name)
     return Object(node.kind.value, node.namespace, node.key)

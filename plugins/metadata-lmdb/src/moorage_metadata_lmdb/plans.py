@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from moorage_metadata_lmdb import ledgers, marks, nodes, removals, rows
 from moorage_metadata_lmdb.backends import Blobs, Layers
 from moorage_metadata_lmdb.changes import Reading
 from moorage_metadata_lmdb.ledgers import Ledger
+from moorage_metadata_lmdb.marks import Mark
 from moorage_metadata_lmdb.nodes import Kind, Node
 from moorage_metadata_lmdb.tables import Table
 from moorage_sdk.garbage import Removal
@@ -31,12 +32,12 @@ class Names:
     next_expiry: int = 0
 
 
-def names(reading: Reading, now: int) -> Names:
-    """What marking leaves over."""
-    mark = marks.make(reading, now)
+def names(reading: Reading, now: int, outside: Callable[[Mark], None] = lambda mark: None) -> Names:
+    """What marking leaves over; ``outside`` as of ``marks.make``."""
+    mark = marks.make(reading, now, outside)
     found = Names(next_expiry=mark.next_expiry)
     for node in mark.garbage:
-        found.removals.append(Removal(nodes.object(node)))
+        found.removals.append(Removal(nodes.object(node), None if node.kind is Kind.THING else 0))
         found.entries.update(_entries(reading, node))
         found.backends.update(ledgers.soiled(node))
     return found

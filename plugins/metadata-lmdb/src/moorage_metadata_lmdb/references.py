@@ -1,16 +1,17 @@
 """The grammar of garbage collection labels (``startGCContext`` in ``core/metadata/gc.go``).
 
 All names begin with ``containerd.io/``. Forward references (``gc.ref.content``, ``gc.ref.image``,
-``gc.ref.snapshot.<snapshotter>``) keep what they name as long as the labelled object lives. Back references
-(``gc.bref.…``) keep the labelled object as long as what they name lives. Behind content, image and container only
-``.`` or ``/`` may follow, and the rest is ignored; the name of a snapshotter ends at the first ``/``. Conditional
-references (``gc.cond.snapshot[.<snapshotter>]``) keep a snapshot whose label ``gc.cond.value-usedat`` fulfils one of
-the conditions.
+``gc.ref.snapshot.<snapshotter>``, and ``gc.ref.<kind>`` for what lies outside of the store) keep what they name as long
+as the labelled object lives. Back references (``gc.bref.…``) keep the labelled object as long as what they name lives.
+Behind the kind only ``.`` or ``/`` may follow, and the rest is ignored; the name of a snapshotter ends at the first
+``/``. Conditional references (``gc.cond.snapshot[.<snapshotter>]``) keep a snapshot whose label
+``gc.cond.value-usedat`` fulfils one of the conditions.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -25,13 +26,16 @@ _BACKWARD = {
     labels.GC_BACK_REF + "content": Kind.CONTENT,
     labels.GC_BACK_REF + "image": Kind.IMAGE,
 }
+_THING = re.compile(r"containerd\.io/gc\.ref\.([^./]+)(?:[./]|$)")
+_STORED = frozenset({"content", "image", "snapshot"})
 _CONDITION = "containerd.io/gc.cond.snapshot"
 _USED_AT = "containerd.io/gc.cond.value-usedat"
 
 
 def forward(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
     """What the object with these labels keeps alive."""
-    return _references(namespace, values, _FORWARD, labels.GC_REF_SNAPSHOT)
+    yield from _references(namespace, values, _FORWARD, labels.GC_REF_SNAPSHOT)
+    yield from _things(namespace, values)
 
 
 def backward(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
@@ -79,6 +83,12 @@ def _condition(target: Node, text: str) -> Iterator[Condition]:
         if found and name == "usedat":
             with contextlib.suppress(ValueError):
                 yield Condition(target, operator, Duration.parse(age).nanoseconds)
+
+
+def _things(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
+    for key, value in values.items():
+        if (match := _THING.match(key)) and match[1] not in _STORED:
+            yield nodes.thing(namespace, match[1], value)
 
 
 def _references(namespace: str, values: Mapping[str, str], plain: Mapping[str, Kind], snapshots: str) -> Iterator[Node]:

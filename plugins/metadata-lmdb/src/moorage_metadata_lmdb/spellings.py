@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from moorage_metadata_lmdb import rows
+from moorage_metadata_lmdb import nodes, rows
 from moorage_metadata_lmdb.changes import Reading
 from moorage_metadata_lmdb.nodes import Kind, Node
 from moorage_sdk import errors, references
@@ -14,32 +14,37 @@ SHOWN = 5
 """Candidates that the message about an ambiguous spelling lists."""
 
 
-def kind(text: str) -> Kind | None:
-    """The kind of that name, also in the plural; None for no name at all. Raises errors.InvalidArgument."""
-    if not text:
-        return None
-    for each in Kind:
-        if text.lower() in (each.value, f"{each.value}s", f"{each.value}es"):
+def kind(text: str, others: Iterable[str] = ()) -> str:
+    """The kind of that name, also in the plural; "" for no name at all. Raises errors.InvalidArgument."""
+    known: list[str] = [each.value for each in Kind if each is not Kind.THING] + sorted(others)
+    for each in known:
+        if text.lower() in (each, f"{each}s", f"{each}es"):
             return each
-    known = ", ".join(each.value for each in Kind)
-    raise errors.InvalidArgument(f'kind "{text}": not one of {known}: invalid argument')
+    if text:
+        raise errors.InvalidArgument(f'kind "{text}": not one of {", ".join(known)}: invalid argument')
+    return ""
 
 
-def find(reading: Reading, wanted: Object) -> Node:
+def find(reading: Reading, wanted: Object, things: Iterable[Node] = (), others: Iterable[str] = ()) -> Node:
     """The object that ``wanted`` spells: by its whole key if there is one, otherwise by the only one that begins so.
+
+    ``things`` are those outside of the store, ``others`` all kinds of them.
 
     Raises errors.NotFound, errors.InvalidArgument for an ambiguous spelling.
     """
-    chosen, text = kind(wanted.kind), wanted.key
+    chosen, text = kind(wanted.kind, others), wanted.key
     if not text:
         raise errors.InvalidArgument("object without a name: invalid argument")
-    there = [node for node in _objects(reading, wanted.namespace) if chosen in (None, node.kind)]
+    outside = (node for node in things if node.namespace == wanted.namespace)
+    known = (*_objects(reading, wanted.namespace), *outside)
+    there = [node for node in known if chosen in ("", nodes.object(node).kind)]
     for fits in (_is, _begins):
         found = [node for node in there if fits(node, text)]
         if len(found) == 1:
             return found[0]
         if found:
-            listed = ", ".join(f"{node.kind.value} {node.key}" for node in found[:SHOWN])
+            shown = map(nodes.object, found[:SHOWN])
+            listed = ", ".join(f"{each.kind} {each.key}" for each in shown)
             more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
             raise errors.InvalidArgument(f"{_subject(wanted)}: ambiguous, it could be {listed}{more}: invalid argument")
     raise errors.NotFound(f'{_subject(wanted)} in namespace "{wanted.namespace}": not found')
@@ -69,7 +74,7 @@ def _matches(node: Node, text: str, fits: Callable[[str, str], bool]) -> bool:
     if fits(node.key, text):
         return True
     # The algorithm of a digest and the name of a snapshotter may be left out.
-    separator = {Kind.CONTENT: ":", Kind.SNAPSHOT: "/"}.get(node.kind)
+    separator = {Kind.CONTENT: ":", Kind.SNAPSHOT: "/", Kind.THING: "/"}.get(node.kind)
     return separator is not None and fits(node.key.partition(separator)[2], text)
 
 

@@ -36,6 +36,8 @@ def _with_conditions(change: Change, touched: Set[Node]) -> list[Node]:
 
 def _remove(change: Change, node: Node) -> bool:
     namespace = node.namespace
+    if node.kind is Kind.THING:
+        return False  # its owner removes it when the rows are gone
     if node.kind is Kind.SNAPSHOT:
         snapshotter, _, key = node.key.partition("/")
         if change.delete(rows.SNAPSHOTS, namespace, snapshotter, key) is None:
