@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, urlsplit
 
 from moorage_sdk import errors
 from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor
@@ -179,6 +179,7 @@ class Destination:
     def _session(self, response: Response, offset: int) -> Session:
         if "Location" not in response.headers:
             raise errors.Unavailable(f"{self._subject}: registry does not say where to upload to")
+        response.headers["Location"] = _location(response.headers["Location"], urlsplit(response.url))
         return Session(leads(response), offset)
 
     def _path(self, descriptor: Descriptor, tag: str) -> str:
@@ -190,6 +191,18 @@ class Destination:
 
     def _at(self, location: str) -> str:
         return location if self._server.is_foreign(location) else self._addressed(location)
+
+
+def _location(text: str, here: SplitResult) -> str:
+    """A Location as it is meant, where ``here`` answered with it.
+
+    Behind a proxy that speaks TLS for it a registry may believe that it is reached without, and says so: TLS is kept.
+    Some leave the scheme away before their own name, which containerd understands, too.
+    """
+    plain = f"http://{here.netloc}/"
+    if text.startswith(plain) and here.scheme == "https":
+        return "https" + text.removeprefix("http")
+    return f"{here.scheme}://{text}" if text.startswith(f"{here.netloc}/") else text
 
 
 def _verify(response: Response, descriptor: Descriptor) -> None:
