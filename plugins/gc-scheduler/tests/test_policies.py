@@ -75,7 +75,19 @@ def test_the_deletion_threshold_cuts_the_interval_short() -> None:
     lazy = after_first(Limits(deletion_threshold=2))
     lazy.wants(20.0)
     lazy.changed(deletion=True, now=21.0)
-    assert lazy.due is None
+    assert lazy.due == pytest.approx(21.0 + INTERVAL)
+    assert lazy.wants(21.0 + INTERVAL)
+
+
+def test_before_the_first_collection_fewer_deletions_than_the_threshold_bring_none() -> None:
+    policy = Policy(Limits(deletion_threshold=2, startup_delay=0.0), 0.0)
+    policy.changed(deletion=True, now=1.0)
+    assert policy.due is None
+    policy.changed(deletion=True, now=2.0)
+    assert policy.due == 2.0
+    first = Policy(Limits(startup_delay=0.0), 0.0)
+    first.changed(deletion=True, now=1.0)
+    assert first.due == 1.0
 
 
 def test_a_request_is_served_at_once_and_again_if_it_came_too_late() -> None:
@@ -127,3 +139,26 @@ def test_after_a_failure_it_is_tried_again_but_not_at_once() -> None:
     assert policy.due == pytest.approx(330.0 + INTERVAL)
     policy.request(31.0)
     assert policy.due == 31.0
+
+
+def test_what_could_not_be_removed_is_tried_again_later_and_later() -> None:
+    policy = after_first()
+    policy.begun()
+    policy.done(20.0, 0.0, None, complete=False)
+    assert not policy.wants(20.0 + INTERVAL)
+    assert policy.due == pytest.approx(22.0 + INTERVAL)
+    assert not policy.wants(21.9)
+    assert policy.wants(22.01 + INTERVAL)
+    policy.begun()
+    policy.done(30.0, 0.0, None, complete=False)
+    assert not policy.wants(33.9)
+    assert policy.wants(34.01 + INTERVAL)
+    for _ in range(2000):
+        policy.begun()
+        policy.done(40.0, 0.0, None, complete=False)
+    assert not policy.wants(40.0 + 299.9)
+    assert policy.wants(340.01 + INTERVAL)
+    policy.begun()
+    policy.done(50.0, 0.0, None)
+    assert not policy.wants(50.0 + INTERVAL)
+    assert policy.due is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from moorage_gc_scheduler import policies
 from moorage_gc_scheduler.policies import Limits
 from moorage_gc_scheduler.schedulers import Scheduler
 from moorage_sdk import errors
@@ -30,6 +31,7 @@ class Store:
         self.began = threading.Event()
         self.error: Exception | None = None
         self.next_expiry = 0
+        self.failures: tuple[str, ...] = ()
         self.changed: Callable[[Change], None] = lambda change: None
 
     def watch(self, changed: Callable[[Change], None]) -> None:
@@ -43,7 +45,7 @@ class Store:
             error, self.error = self.error, None
             raise error
         expiry, self.next_expiry = self.next_expiry, 0
-        return Collection(removed=nth(self.runs), next_expiry=expiry)
+        return Collection(removed=nth(self.runs), next_expiry=expiry, failures=self.failures)
 
     def wait_for_runs(self, number: int) -> None:
         deadline = time.monotonic() + 20
@@ -144,3 +146,14 @@ def test_whoever_gave_up_waiting_hurts_nobody(started: Callable[..., tuple[Any, 
     assert patient.result(20).removed == nth(2)
     with pytest.raises(CancelledError):
         given_up.result(0)
+
+
+def test_a_removal_that_failed_is_told_and_tried_again_though_nobody_asks(
+    started: Callable[..., tuple[Any, Scheduler]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "LONGEST_PAUSE", 0.01)
+    store, scheduler = started()
+    store.failures = ("snapshot overlayfs a/1/b: busy",)
+    assert scheduler.collect().result(20).failures == store.failures
+    store.wait_for_runs(3)
+    assert "not collected, to be tried again: snapshot overlayfs a/1/b: busy" in caplog.text

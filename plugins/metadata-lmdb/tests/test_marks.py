@@ -213,7 +213,7 @@ def test_only_content_and_images_make_conditional_references(rig: Any) -> None:
     """As ``scanRoots`` asks for them; one on a snapshot, container or lease is ignored."""
     condition = {"containerd.io/gc.cond.snapshot.memory": "usedat<1h|fresh"}
     rig.layer("fresh", **{"gc_cond_value-usedat": when(minutes=10)})
-    rig.layer("other", **{"gc_root": "1", "gc_cond_snapshot_memory": "usedat<1h|fresh"})
+    rig.layer("other", gc_root="1", gc_cond_snapshot_memory="usedat<1h|fresh")
     rig.view().containers.create(Container("c", Runtime("r"), SPEC, labels=condition))
     rig.view().leases.create("l", condition)
     assert garbage(rig) == ["snapshot memory/fresh"]

@@ -14,7 +14,7 @@ MINIMUM_COST = 0.005
 MAXIMUM_SHARE = 0.5
 
 LONGEST_PAUSE = 300.0
-"""Seconds between attempts once collections failed again and again."""
+"""Seconds between attempts once collections, or single removals, failed again and again."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class Policy:
         self._last: float | None = None
         self._due: float | None = now + limits.startup_delay if limits.startup_delay > 0 else None
         self._expiry: float | None = None
+        self._retry: float | None = None
 
     @property
     def due(self) -> float | None:
         """When to ask ``wants`` next; None for not before something happens."""
-        moments = [moment for moment in (self._due, self._expiry) if moment is not None]
+        moments = [moment for moment in (self._due, self._expiry, self._retry) if moment is not None]
         return min(moments, default=None)
 
     def changed(self, deletion: bool, now: float) -> None:
@@ -66,7 +67,7 @@ class Policy:
 
     def wants(self, now: float) -> bool:
         """Whether to collect, now that ``due`` has come; if not, the question is put off by an interval."""
-        if self._expiry is not None and self._expiry <= now:
+        if any(moment is not None and moment <= now for moment in (self._expiry, self._retry)):
             return True
         if self._due is None or self._due > now:
             return False
@@ -80,11 +81,14 @@ class Policy:
         """A collection begins: what is counted from here on belongs to the next one."""
         self._requested = self._owed = False
         self._deletions = self._mutations = 0
-        self._due = self._expiry = None
+        self._due = self._expiry = self._retry = None
 
-    def done(self, now: float, cost: float, next_expiry: float | None) -> None:
-        """A collection ended at ``now`` and cost so many seconds; ``next_expiry`` is when something will expire."""
-        self._failures = 0
+    def done(self, now: float, cost: float, next_expiry: float | None, *, complete: bool = True) -> None:
+        """A collection ended at ``now`` and cost so many seconds; ``next_expiry`` is when something will expire.
+
+        One that is not ``complete`` left something that could not be removed, and that nothing else may ever call for.
+        """
+        self._failures = 0 if complete else self._failures + 1
         self._total += cost
         self._runs += 1
         if self._share > 0:
@@ -93,6 +97,7 @@ class Policy:
         self._last = now
         # Things that expire one after the other do not get a collection each.
         self._expiry = None if next_expiry is None else max(next_expiry, now + self._interval)
+        self._retry = None if complete else now + self._interval + self._pause
         self._due = now + self._interval
         if self._requested:
             self._due = min(self._due, now + self._delay)
@@ -101,18 +106,24 @@ class Policy:
         """A collection failed; try again after an interval, and later each time."""
         self._owed = True
         self._failures += 1
-        self._due = now + self._interval + min(2.0**self._failures, LONGEST_PAUSE)
+        self._due = now + self._interval + self._pause
         self._last = now
+
+    @property
+    def _pause(self) -> float:
+        # Doubled that often and no more: a failure that lasts for weeks must not overflow.
+        return min(2.0 ** min(self._failures, 16), LONGEST_PAUSE)
 
     def _mutated(self) -> bool:
         return 0 < self._limits.mutation_threshold <= self._mutations
 
     def _consider(self, now: float) -> None:
         threshold = self._limits.deletion_threshold
-        urgent = self._requested or 0 < threshold <= self._deletions
-        idle = self._due is None and ((threshold == 0 and self._deletions > 0) or self._mutated())
-        if not (urgent or idle):
-            return
         moment = now + self._delay
-        if self._due is None or self._due > moment:
+        if self._requested or 0 < threshold <= self._deletions:
+            self._due = moment if self._due is None else min(self._due, moment)
+        elif self._due is None and (self._mutated() or (threshold == 0 and self._deletions > 0)):
             self._due = moment
+        elif self._due is None and self._last is not None and self._deletions > 0:
+            # Too few to be urgent, but containerd, which goes on asking, collects the next time that it does.
+            self._due = now + self._interval

@@ -86,11 +86,14 @@ class Scheduler(Collector):
             return None
 
     def _finish(self, waiters: list[Future[Collection]], collection: Collection) -> None:
-        if collection.removed or collection.failures:
-            _log.info("collected %d, failed %d", len(collection.removed), len(collection.failures))
+        if collection.removed:
+            _log.info("collected %d", len(collection.removed))
+        for failure in collection.failures:
+            _log.warning("not collected, to be tried again: %s", failure)
         with self._changed:
             now = time.monotonic()
-            self._policy.done(now, collection.marking + collection.pause, _moment(collection.next_expiry, now))
+            cost, expiry = collection.marking + collection.pause, _moment(collection.next_expiry, now)
+            self._policy.done(now, cost, expiry, complete=not collection.failures)
         for waiter in waiters:
             if waiter.set_running_or_notify_cancel():
                 waiter.set_result(collection)

@@ -8,7 +8,6 @@ removal that fails never stops the rest.
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +19,6 @@ from moorage_sdk import errors
 from moorage_sdk.garbage import Object
 from moorage_sdk.snapshots import Cleaner
 
-_log = logging.getLogger(__name__)
 _BATCH = 16
 
 OWNERS_OF_BLOBS = (("blob",), ("want",))
@@ -57,7 +55,6 @@ class Report:
         except errors.NotFound:
             return
         except Exception as error:  # noqa: BLE001 - a backend is foreign code, and the next removal must go on
-            _log.warning("%s not removed: %s", what, error)
             self.failures.append(f"{what}: {error}")
         else:
             self.removed.append(what)
