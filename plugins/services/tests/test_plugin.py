@@ -17,6 +17,7 @@ from moorage_sdk.slots import NoConfig, Plugin, Skip
 from moorage_sdk.transfers import Pull, Push, Report, Transfer
 from moorage_services import plugin
 from moorage_services.plugin import DiffConfig
+from moorage_testkit.fakes.activations import MemoryMountManager
 from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.events import MemoryExchange
@@ -54,6 +55,7 @@ def context(folder: Path, **changes: Any) -> Context:
         "tasks": {"shim": MemoryTasks()},
         "differ": {"walking": TarDiffer()},
         "transfer": {"local": Idle()},
+        "mount-manager": {"lmdb": MemoryMountManager()},
         "sandbox-controller": {"shim": MemorySandboxController()},
     }
     return Context(folder, "io.containerd.grpc.v1.test", {**plugins, **changes})
@@ -69,6 +71,7 @@ PLUGINS = {
     "images": plugin.images,
     "introspection": plugin.introspection,
     "leases": plugin.leases,
+    "mounts": plugin.mounts,
     "namespaces": plugin.namespaces,
     "sandbox-controllers": plugin.sandboxers,
     "sandboxes": plugin.sandboxes,

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from moorage_sdk import errors
+from moorage_sdk.activations import MOUNT_MANAGER
 from moorage_sdk.collectors import COLLECTOR
 from moorage_sdk.differs import DIFFER, Differ
 from moorage_sdk.events import EXCHANGE
@@ -28,6 +29,7 @@ from moorage_services.healths import HealthService
 from moorage_services.images import ImageService
 from moorage_services.introspections import IntrospectionService
 from moorage_services.leases import LeaseService
+from moorage_services.mounts import MountService
 from moorage_services.namespaces import NamespaceService
 from moorage_services.pools import Pool
 from moorage_services.sandboxers import SandboxerService
@@ -45,6 +47,7 @@ STORAGE = Pool("storage", 8)
 STREAMS = Pool("streams", 8)
 LAYERS = Pool("layers", 4)
 NETWORK = Pool("network", 16)
+MOUNTS = Pool("mounts", 4)
 
 NAMED_STREAMS = Streams()
 """What the streaming service registers, the transfer service finds."""
@@ -106,6 +109,10 @@ def make_leases(ctx: InitContext, config: NoConfig) -> Service:
     return GrpcService(LeaseService(ctx.one(METADATA), ctx.one(COLLECTOR), STORAGE))
 
 
+def make_mounts(ctx: InitContext, config: NoConfig) -> Service:
+    return GrpcService(MountService(ctx.one(MOUNT_MANAGER), MOUNTS))
+
+
 def make_namespaces(ctx: InitContext, config: NoConfig) -> Service:
     return GrpcService(NamespaceService(ctx.one(METADATA).namespaces, STORAGE))
 
@@ -164,6 +171,7 @@ healthcheck = Plugin(SERVICE, "healthcheck", make_healthcheck)
 images = Plugin(SERVICE, "images", make_images, requires=(METADATA, COLLECTOR))
 introspection = Plugin(SERVICE, "introspection", make_introspection, requires=(TASKS,))
 leases = Plugin(SERVICE, "leases", make_leases, requires=(METADATA, COLLECTOR))
+mounts = Plugin(SERVICE, "mounts", make_mounts, requires=(MOUNT_MANAGER,))
 namespaces = Plugin(SERVICE, "namespaces", make_namespaces, requires=(METADATA,))
 sandboxers = Plugin(SERVICE, "sandbox-controllers", make_sandboxers, requires=(SANDBOX_CONTROLLER, EXCHANGE))
 sandboxes = Plugin(SERVICE, "sandboxes", make_sandboxes, requires=(METADATA,))
