@@ -1,120 +1,17 @@
-"""Named streams: on a real server, and as threads of the daemon use them."""
+"""Streams as threads of the daemon use them."""
+
+from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
+import time
 
-import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.calling import Stream as Wire
-from moorage_api.calling import Stub
-from moorage_api.convert import typeurls
-from moorage_api.messages import streaming, transfer_types
 from moorage_sdk import errors
-from moorage_sdk.metadata import Change
-from moorage_services.calls import GrpcService
-from moorage_services.streams import MAX_QUEUED, Stream, Streams, StreamService
-from moorage_testkit.fakes.metadata import MemoryMetadata
-
-NAME = StreamService.name
-
-
-class Watched(MemoryMetadata):
-    """Lets a test say that something was deleted."""
-
-    def watch(self, changed: Callable[[Change], None]) -> None:
-        self.changed = changed
-
-
-@asynccontextmanager
-async def served(folder: Path, streams: Streams, metadata: MemoryMetadata) -> AsyncIterator[Stub]:
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers(tuple(GrpcService(StreamService(streams, metadata)).handlers()))
-    server.add_insecure_port(f"unix:{folder}/s")
-    await server.start()
-    try:
-        async with grpc.aio.insecure_channel(f"unix:{folder}/s") as channel:
-            yield Stub(channel, NAME)
-    finally:
-        await server.stop(None)
-
-
-def headers(namespace: str = "ns", **more: str) -> tuple[tuple[str, str], ...]:
-    values: Mapping[str, str] = {"containerd-namespace": namespace, **{f"containerd-{k}": v for k, v in more.items()}}
-    return tuple(values.items())
-
-
-async def opened(wire: Wire, name: str = "one") -> None:
-    await wire.send(typeurls.pack(streaming.StreamInit(id=name)))
-    answer = await wire.receive()
-    assert answer is not None
-    assert typeurls.holds(answer, Empty)
-
-
-def run(folder: Path, work: Callable[[Stub, Streams, Watched], Awaitable[None]]) -> None:
-    async def main() -> None:
-        streams, metadata = Streams(), Watched()
-        async with served(folder, streams, metadata) as stub:
-            await asyncio.wait_for(work(stub, streams, metadata), 20)
-
-    asyncio.run(main())
-
-
-async def until(met: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if met():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("not met in time")
-
-
-def known(streams: Streams, namespace: str, name: str) -> bool:
-    try:
-        streams.get(namespace, name)
-    except errors.NotFound:
-        return False
-    return True
-
-
-def test_messages_go_both_ways_and_closing_ends_the_call(tmp_path: Path) -> None:
-    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
-        async with stub.open("Stream", metadata=headers()) as wire:
-            await opened(wire)
-            stream = streams.get("ns", "one")
-            for n in range(100):
-                stream.send(transfer_types.Progress(progress=n))
-            stream.close()
-            seen = []
-            while (message := await wire.receive()) is not None:
-                seen.append(typeurls.unpack(message))
-            assert [message.progress for message in seen] == list(range(100))  # type: ignore[attr-defined]
-        assert not known(streams, "ns", "one")
-
-    run(tmp_path, work)
-
-
-def test_a_closed_stream_can_be_waited_for(tmp_path: Path) -> None:
-    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
-        async with stub.open("Stream", metadata=headers()) as wire:
-            await opened(wire)
-            stream = streams.get("ns", "one")
-            for n in range(100):
-                stream.send(transfer_types.Progress(progress=n))
-            await stream.written(0.01)
-            assert known(streams, "ns", "one")  # that was the time, for it is still open
-            stream.close()
-            await stream.written(20)
-            assert not known(streams, "ns", "one")  # what was sent is all on its way
-            for _ in range(100):
-                assert await wire.receive() is not None
-            assert await wire.receive() is None
-
-    run(tmp_path, work)
+from moorage_services.streams import MAX_AHEAD, MAX_QUEUED, MAX_UNREAD, Ended, Stream
 
 
 def test_a_stream_that_nobody_serves_is_not_waited_for() -> None:
@@ -124,85 +21,6 @@ def test_a_stream_that_nobody_serves_is_not_waited_for() -> None:
         await asyncio.wait_for(stream.written(60), 10)
 
     asyncio.run(work())
-
-
-def test_what_the_client_sends_is_received_by_a_thread(tmp_path: Path) -> None:
-    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
-        async with stub.open("Stream", metadata=headers()) as wire:
-            await opened(wire)
-            stream = streams.get("ns", "one")
-            await wire.send(typeurls.pack(transfer_types.AuthResponse(secret="s")))
-            await wire.done_sending()
-            first = await asyncio.to_thread(stream.receive)
-            assert typeurls.holds(first, transfer_types.AuthResponse)
-            for _ in range(2):
-                with pytest.raises(errors.Unavailable, match="ended by the client"):
-                    await asyncio.to_thread(stream.receive)
-            assert known(streams, "ns", "one")  # the daemon may still have something to say
-
-    run(tmp_path, work)
-
-
-def test_names_are_unique_in_a_namespace_and_free_again_afterwards(tmp_path: Path) -> None:
-    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
-        async with stub.open("Stream", metadata=headers()) as first:
-            await opened(first)
-            async with stub.open("Stream", metadata=headers("other")) as elsewhere:
-                await opened(elsewhere)
-            async with stub.open("Stream", metadata=headers()) as second:
-                await second.send(typeurls.pack(streaming.StreamInit(id="one")))
-                with pytest.raises(errors.AlreadyExists):
-                    await second.receive()
-            assert known(streams, "ns", "one")
-        await until(lambda: not known(streams, "ns", "one"))
-        async with stub.open("Stream", metadata=headers()) as third:
-            await opened(third)
-
-    run(tmp_path, work)
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        typeurls.pack(streaming.StreamInit()),
-        typeurls.pack(Empty()),
-        Packed(type_url="containerd.services.streaming.v1.StreamInit", value=b"\xff"),
-        None,
-    ],
-)
-def test_a_stream_without_a_name_is_refused(tmp_path: Path, first: Packed | None) -> None:
-    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
-        async with stub.open("Stream", metadata=headers()) as wire:
-            if first is not None:
-                await wire.send(first)
-            else:
-                await wire.done_sending()
-            with pytest.raises(errors.InvalidArgument):
-                await wire.receive()
-
-    run(tmp_path, work)
-
-
-def test_a_stream_ends_with_its_lease_and_no_other(tmp_path: Path) -> None:
-    async def work(stub: Stub, streams: Streams, metadata: Watched) -> None:
-        leases = metadata.view("ns").leases
-        leases.create("gone")
-        leases.create("kept")
-        async with (
-            stub.open("Stream", metadata=headers(lease="gone")) as first,
-            stub.open("Stream", metadata=headers(lease="kept")) as second,
-            stub.open("Stream", metadata=headers()) as third,
-        ):
-            await opened(first, "first")
-            await opened(second, "second")
-            await opened(third, "third")
-            leases.delete("gone")
-            threading.Thread(target=metadata.changed, args=(Change.DELETION,)).start()
-            assert await first.receive() is None
-            assert known(streams, "ns", "second")
-            assert known(streams, "ns", "third")
-
-    run(tmp_path, work)
 
 
 def test_a_reader_that_does_not_read_is_bounded() -> None:
@@ -227,5 +45,76 @@ def test_a_closed_stream_takes_nothing_and_waiting_can_be_given_up() -> None:
     stream.close()
     with pytest.raises(errors.Unavailable):
         stream.send(Empty())
-    with pytest.raises(errors.Unavailable):
+    with pytest.raises(errors.Aborted, match="closed by the daemon"):
         stream.receive()
+    with pytest.raises(errors.Unavailable):
+        stream.send_paced(Empty())
+
+
+def test_the_end_of_the_client_is_no_other_unavailability() -> None:
+    async def main() -> None:
+        stream = Stream(asyncio.get_running_loop())
+        stream.received(Packed(value=b"last"))
+        stream.received(None)
+        assert stream.receive().value == b"last"
+        for _ in range(2):
+            with pytest.raises(Ended):
+                stream.receive()
+
+    asyncio.run(main())
+
+
+def test_who_sends_at_the_pace_of_the_client_waits_for_it() -> None:
+    async def main() -> None:
+        stream = Stream(asyncio.get_running_loop())
+        for _ in range(MAX_AHEAD):
+            stream.send_paced(Empty())
+        with pytest.raises(errors.Cancelled):
+            stream.send_paced(Empty(), lambda: True)
+        waiting = threading.Thread(target=stream.send_paced, args=(Empty(),))
+        waiting.start()
+        outgoing = stream.outgoing()
+        for _ in range(MAX_AHEAD + 1):
+            await asyncio.wait_for(anext(outgoing), 20)
+        waiting.join(20)
+        assert not waiting.is_alive()
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_a_client_learns_that_the_stream_was_closed() -> None:
+    async def main() -> None:
+        stream = Stream(asyncio.get_running_loop())
+        for _ in range(MAX_AHEAD):
+            stream.send_paced(Empty())
+        failure: list[errors.Error] = []
+
+        def send() -> None:
+            try:
+                stream.send_paced(Empty())
+            except errors.Error as error:
+                failure.append(error)
+
+        waiting = threading.Thread(target=send)
+        waiting.start()
+        await asyncio.to_thread(time.sleep, 0.05)
+        stream.close()
+        waiting.join(20)
+        assert isinstance(failure[0], errors.Unavailable)
+
+    asyncio.run(main())
+
+
+def test_there_is_room_again_when_what_came_was_received() -> None:
+    async def main() -> None:
+        stream = Stream(asyncio.get_running_loop())
+        stream.received(Packed(value=bytes(MAX_UNREAD - 1)))
+        await asyncio.wait_for(stream.room(), 20)
+        stream.received(Packed(value=b"xx"))
+        waiting = asyncio.create_task(stream.room())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await asyncio.to_thread(stream.receive)
+        await asyncio.wait_for(waiting, 20)
+
+    asyncio.run(main())

@@ -16,9 +16,12 @@ from moorage_sdk.images import Image
 from moorage_sdk.metadata import View
 from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Credentials, Progress, Pull, Push, Report, Transfer, Unpack
+from moorage_services.authorities import Asking
+from moorage_services.errands import Kind
 from moorage_services.pools import Pool
-from moorage_services.streams import Stream, Streams
-from moorage_services.transfers import Asking, TransferService, credentials, to_message, to_pull
+from moorage_services.registers import Streams
+from moorage_services.streams import Stream
+from moorage_services.transfers import TransferService
 from moorage_testkit.fakes.metadata import MemoryMetadata
 
 TARGET = Descriptor(OCI_MANIFEST, "sha256:" + "a" * 64, 7)
@@ -60,7 +63,7 @@ def streams() -> Streams:
 
 @pytest.fixture
 def service(metadata: MemoryMetadata, scripted: Scripted, streams: Streams, pool: Pool) -> TransferService:
-    return TransferService(metadata, scripted, streams, pool, pool)
+    return TransferService(metadata, scripted, streams, dict.fromkeys(Kind, pool))
 
 
 def request(progress: str = "", auth: str = "", **store: Any) -> transfer.TransferRequest:
@@ -102,8 +105,10 @@ def test_a_pull_is_what_the_client_asked_for(
     ("source", "destination"),
     [
         (transfer_types.OCIRegistry(reference="a"), transfer_types.OCIRegistry(reference="b")),
-        (transfer_types.ImageImportStream(), transfer_types.ImageStore()),
-        (transfer_types.ImageStore(name="a"), transfer_types.ImageExportStream()),
+        (transfer_types.OCIRegistry(reference="a"), transfer_types.ImageExportStream()),
+        (transfer_types.ImageImportStream(), transfer_types.OCIRegistry(reference="b")),
+        (transfer_types.ImageExportStream(), transfer_types.ImageStore()),
+        (transfer_types.Progress(), transfer_types.ImageStore()),
     ],
 )
 def test_other_pairs_are_unimplemented(
@@ -175,20 +180,6 @@ def test_a_push_ends_with_its_client(
 
     asyncio.run(main())
     assert ended.wait(20)
-
-
-def test_an_image_gets_another_name(
-    service: TransferService, scripted: Scripted, metadata: MemoryMetadata, call: Callable[..., Any]
-) -> None:
-    images = metadata.view("ns").images
-    images.create(Image("a", TARGET))
-    wanted = transfer.TransferRequest(
-        source=typeurls.pack(transfer_types.ImageStore(name="a")),
-        destination=typeurls.pack(transfer_types.ImageStore(name="b", labels={"l": "m"})),
-    )
-    asyncio.run(service.transfer(wanted, call()))
-    assert (images.get("b").target, images.get("b").labels) == (TARGET, {"l": "m"})
-    assert scripted.pulls == []
 
 
 def test_a_limit_without_platforms_is_unimplemented(service: TransferService, call: Callable[..., Any]) -> None:
@@ -263,21 +254,6 @@ def test_credentials_are_asked_for_on_the_stream(
     assert got == [Credentials("u", "s")]
 
 
-@pytest.mark.parametrize(
-    ("kind", "secret", "expected"),
-    [
-        (transfer_types.CREDENTIALS, "s", Credentials("u", "s")),
-        (transfer_types.REFRESH, "s", Credentials(secret="s")),
-        (transfer_types.HEADER, "s", Credentials(header="s")),
-        (transfer_types.NONE, "s", None),
-        (transfer_types.REFRESH, "", None),
-        (transfer_types.CREDENTIALS, "", None),
-    ],
-)
-def test_answers_become_credentials(kind: Any, secret: str, expected: Credentials | None) -> None:
-    assert credentials(transfer_types.AuthResponse(authType=kind, username="u", secret=secret)) == expected
-
-
 def test_a_client_that_goes_ends_its_pull(
     service: TransferService, scripted: Scripted, call: Callable[..., Any]
 ) -> None:
@@ -301,29 +277,3 @@ def test_a_client_that_goes_ends_its_pull(
         assert await asyncio.to_thread(ended.wait, 20)
 
     asyncio.run(main())
-
-
-def test_further_names_live_as_long_as_the_first(
-    service: TransferService, metadata: MemoryMetadata, call: Callable[..., Any]
-) -> None:
-    names = [
-        transfer_types.ImageReference(name="also"),
-        transfer_types.ImageReference(name="a.io/b", is_prefix=True, add_digest=True),
-        transfer_types.ImageReference(name="prefix", is_prefix=True),
-    ]
-    asyncio.run(service.transfer(request(extra_references=names, labels={"l": "m"}), call()))
-    images = {image.name: image for image in metadata.view("ns").images.list()}
-    assert set(images) == {"named", "also", f"a.io/b@{TARGET.digest}"}
-    also = images["also"].labels
-    assert also["containerd.io/gc.bref.image"] == "named"
-    assert also["l"] == "m"
-    assert "containerd.io/gc.expire" in also
-
-
-def test_a_message_without_a_descriptor_has_none() -> None:
-    assert not to_message(Progress("x")).HasField("desc")
-
-
-def test_a_pull_asks_whether_it_is_still_wanted() -> None:
-    source, store = transfer_types.OCIRegistry(reference=REFERENCE), transfer_types.ImageStore()
-    assert to_pull(source, store, None, lambda: True).cancelled()

@@ -51,4 +51,7 @@ def test_a_transfer_need_not_know_archives() -> None:
         def pull(self, view, pull, report):  # type: ignore[no-untyped-def]
             raise NotImplementedError
 
+        def push(self, view, push, report):  # type: ignore[no-untyped-def]
+            raise NotImplementedError
+
     assert not isinstance(Pulling(), Archiver)

@@ -23,6 +23,7 @@ from moorage_services.containers import ContainerService
 from moorage_services.contents import ContentService
 from moorage_services.differs import DiffService
 from moorage_services.drains import DRAIN
+from moorage_services.errands import Kind
 from moorage_services.events import EventService, Forwarding
 from moorage_services.garbage import GarbageService
 from moorage_services.healths import HealthService
@@ -32,10 +33,11 @@ from moorage_services.leases import LeaseService
 from moorage_services.mounts import MountService
 from moorage_services.namespaces import NamespaceService
 from moorage_services.pools import Pool
+from moorage_services.registers import Streams
 from moorage_services.sandboxers import SandboxerService
 from moorage_services.sandboxes import SandboxService
 from moorage_services.snapshots import SnapshotService
-from moorage_services.streams import Streams, StreamService
+from moorage_services.streamings import StreamService
 from moorage_services.tasks import TaskService
 from moorage_services.transfers import TransferService
 from moorage_services.versions import VersionService
@@ -48,6 +50,7 @@ STREAMS = Pool("streams", 8)
 LAYERS = Pool("layers", 4)
 NETWORK = Pool("network", 16)
 MOUNTS = Pool("mounts", 4)
+ARCHIVES = Pool("archives", 16)
 
 NAMED_STREAMS = Streams()
 """What the streaming service registers, the transfer service finds."""
@@ -133,7 +136,8 @@ def make_snapshots(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_streaming(ctx: InitContext, config: NoConfig) -> Service:
-    return GrpcService(StreamService(NAMED_STREAMS, ctx.one(METADATA)))
+    ctx.one(METADATA).collects(NAMED_STREAMS)
+    return GrpcService(StreamService(NAMED_STREAMS))
 
 
 def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
@@ -142,7 +146,8 @@ def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_transfer(ctx: InitContext, config: NoConfig) -> Service:
-    return GrpcService(TransferService(ctx.one(METADATA), ctx.one(TRANSFER), NAMED_STREAMS, NETWORK, STORAGE))
+    pools = {Kind.NETWORK: NETWORK, Kind.CLIENT: ARCHIVES, Kind.STORAGE: STORAGE}
+    return GrpcService(TransferService(ctx.one(METADATA), ctx.one(TRANSFER), NAMED_STREAMS, pools))
 
 
 def make_version(ctx: InitContext, config: NoConfig) -> Service:

@@ -1,7 +1,6 @@
-"""``containerd.services.streaming.v1``, and the streams that other services find by the names clients gave them.
+"""Streams that clients open beside a request, as the daemon's threads use them.
 
-A client opens a stream, says its name, waits for the answer, and then puts the name into a request, such as a transfer
-that is to report its progress. Names belong to a namespace. A stream that was opened under a lease ends with the lease.
+A stream is bounded in both directions: a client that does not read, and one that sends what nobody asked for, wait.
 """
 
 from __future__ import annotations
@@ -11,36 +10,43 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any as Typed
+from collections.abc import AsyncIterator, Callable
 
 from google.protobuf.any_pb2 import Any
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from moorage_api.convert import typeurls
-from moorage_api.messages import streaming
 from moorage_sdk import errors
-from moorage_sdk.metadata import Change, Metadata
-from moorage_services.calls import Call, Handler
 
 MAX_QUEUED = 4096
 """Messages that wait for a client that does not read, before sending to it fails."""
+
+MAX_AHEAD = 32
+"""Messages that wait before who sends at the client's pace waits, too."""
+
+MAX_UNREAD = 1 << 20
+"""Bytes of a client that wait to be received, before no more are taken off the wire."""
 
 SLICE = 0.05
 """Seconds between two looks at whether a message is still wanted."""
 
 
+class Ended(errors.Unavailable):
+    """The client has said that it sends no more, or is gone."""
+
+
 class Stream:
-    """A client's stream as the daemon's threads use it. Sending never blocks; the loop does the writing."""
+    """A client's stream. Threads send and receive; the loop does the reading and writing."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lease: str = "") -> None:
         self.lease = lease
         self._loop = loop
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._outgoing: deque[Any] = deque()
         self._wake = asyncio.Event()
         self._incoming: queue.SimpleQueue[Any | None] = queue.SimpleQueue()
+        self._unread = 0
+        self._room = asyncio.Event()
         self._closed = False
         self._served = False
         self._ended = asyncio.Event()
@@ -55,10 +61,20 @@ class Stream:
             self._outgoing.append(typeurls.pack(message))
         self._notify()
 
+    def send_paced(self, message: Message, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Send, and wait before while the client is behind; not for the loop's thread. Raises errors.Cancelled, too."""
+        with self._guard:
+            while len(self._outgoing) >= MAX_AHEAD and not self._closed:
+                if cancelled():
+                    raise errors.Cancelled("stream: no longer wanted: cancelled")
+                self._guard.wait(SLICE)
+        self.send(message)
+
     def receive(self, cancelled: Callable[[], bool] = lambda: False) -> Any:
         """Wait for the client's next message; not for the loop's thread.
 
-        Raises errors.Unavailable when the client has nothing more to say, errors.Cancelled.
+        Raises Ended when the client has nothing more to say, errors.Aborted for a stream that the daemon has closed,
+        errors.Cancelled.
         """
         while True:
             try:
@@ -69,13 +85,17 @@ class Stream:
                 continue
             if message is None:
                 self._incoming.put(None)
-                raise errors.Unavailable("stream: ended by the client: unavailable")
+                if self._closed:
+                    raise errors.Aborted("stream: closed by the daemon: aborted")
+                raise Ended("stream: ended by the client: unavailable")
+            self._taken(len(message.value))
             return message
 
     def close(self) -> None:
         """End the stream once what was sent is written. Calling it again does nothing."""
         with self._guard:
             self._closed = True
+            self._guard.notify_all()
         self._incoming.put(None)
         self._notify()
 
@@ -94,7 +114,19 @@ class Stream:
 
     def received(self, message: Any | None) -> None:
         """The client's next message, or its end; for the service."""
+        if message is not None:
+            with self._guard:
+                self._unread += len(message.value)
         self._incoming.put(message)
+
+    async def room(self) -> None:
+        """Wait while much is unread; for the service."""
+        while True:
+            self._room.clear()
+            with self._guard:
+                if self._unread < MAX_UNREAD:
+                    return
+            await self._room.wait()
 
     async def outgoing(self) -> AsyncIterator[Any]:
         """What is to be written, until the stream is closed; for the service."""
@@ -104,6 +136,7 @@ class Stream:
             with self._guard:
                 ready, closed = list(self._outgoing), self._closed
                 self._outgoing.clear()
+                self._guard.notify_all()
             for message in ready:
                 yield message
             if closed and not ready:
@@ -111,104 +144,12 @@ class Stream:
             if not ready:
                 await self._wake.wait()
 
+    def _taken(self, size: int) -> None:
+        with self._guard:
+            before, self._unread = self._unread, self._unread - size
+        if before >= MAX_UNREAD > before - size and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._room.set)
+
     def _notify(self) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)
-
-
-class Streams:
-    """All named streams of the daemon, by namespace and name."""
-
-    def __init__(self) -> None:
-        self._streams: dict[tuple[str, str], Stream] = {}
-        self._guard = threading.Lock()
-
-    def register(self, namespace: str, name: str, stream: Stream) -> None:
-        """Raises errors.AlreadyExists for the name, errors.InvalidArgument without one."""
-        if not name:
-            raise errors.InvalidArgument("stream id must not be empty: invalid argument")
-        with self._guard:
-            if (namespace, name) in self._streams:
-                raise errors.AlreadyExists(f'stream "{name}" in namespace "{namespace}": already exists')
-            self._streams[namespace, name] = stream
-
-    def get(self, namespace: str, name: str) -> Stream:
-        """Raises errors.NotFound."""
-        with self._guard:
-            try:
-                return self._streams[namespace, name]
-            except KeyError:
-                raise errors.NotFound(f'stream "{name}" in namespace "{namespace}": not found') from None
-
-    def remove(self, namespace: str, name: str) -> None:
-        """Forget a stream; unknown names do nothing."""
-        with self._guard:
-            self._streams.pop((namespace, name), None)
-
-    def leased(self) -> list[tuple[str, Stream]]:
-        """Namespace and stream of all that were opened under a lease."""
-        with self._guard:
-            return [(namespace, stream) for (namespace, _), stream in self._streams.items() if stream.lease]
-
-
-class StreamService:
-    """Registers the streams that clients open in ``streams``."""
-
-    name = "containerd.services.streaming.v1.Streaming"
-
-    def __init__(self, streams: Streams, metadata: Metadata) -> None:
-        self._streams = streams
-        self._metadata = metadata
-        metadata.watch(self._changed)
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def handlers(self) -> Mapping[str, Handler]:
-        return {"Stream": self.stream}
-
-    async def stream(self, requests: AsyncIterator[Any], call: Call) -> None:
-        """Raises errors.InvalidArgument for a first message that is no StreamInit, errors.AlreadyExists for a name."""
-        self._loop = asyncio.get_running_loop()
-        name = await _first(requests)
-        stream = Stream(self._loop, call.lease)
-        self._streams.register(call.namespace, name, stream)
-        reading = asyncio.create_task(_pump(requests, stream))
-        try:
-            await call.send(typeurls.pack(Empty()))
-            async for message in stream.outgoing():
-                await call.send(message)
-        finally:
-            self._streams.remove(call.namespace, name)
-            stream.close()
-            stream.ended()
-            reading.cancel()
-
-    def _changed(self, change: Change) -> None:
-        """Called from any thread: a lease may have gone."""
-        loop = self._loop
-        if change is Change.DELETION and loop is not None and not loop.is_closed() and self._streams.leased():
-            loop.call_soon_threadsafe(self._end_orphans)
-
-    def _end_orphans(self) -> None:
-        living: dict[str, set[str]] = {}
-        for namespace, stream in self._streams.leased():
-            if namespace not in living:
-                living[namespace] = {lease.id for lease in self._metadata.view(namespace).leases.list()}
-            if stream.lease not in living[namespace]:
-                stream.close()
-
-
-async def _first(requests: AsyncIterator[Any]) -> str:
-    async for request in requests:
-        if typeurls.holds(request, streaming.StreamInit):
-            message: Typed = typeurls.unpack(request)
-            return str(message.id)
-        raise errors.InvalidArgument(f'stream: first message is "{request.type_url}", not StreamInit: invalid argument')
-    raise errors.InvalidArgument("stream: ended before its first message: invalid argument")
-
-
-async def _pump(requests: AsyncIterator[Any], stream: Stream) -> None:
-    try:
-        async for request in requests:
-            stream.received(request)
-    finally:
-        stream.received(None)

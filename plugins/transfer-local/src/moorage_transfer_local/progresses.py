@@ -38,6 +38,10 @@ class Tracker:
         """A line about the image."""
         self._report(Progress(event, self._root, descriptor=descriptor))
 
+    def saved(self, name: str, descriptor: Descriptor) -> None:
+        """The image has a name in the store."""
+        self._report(Progress("saved", name, descriptor=descriptor))
+
     def wanted(self, descriptor: Descriptor) -> None:
         """A blob that will be transferred. What lists it has to be known, so ``children`` comes first."""
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -12,8 +11,8 @@ from moorage_sdk.descriptors import CONFIGS, INDEXES, MANIFESTS, Descriptor
 from moorage_sdk.differs import Differ
 from moorage_sdk.images import Image
 from moorage_sdk.metadata import View
-from moorage_sdk.transfers import Pull, Unpack
-from moorage_transfer_local import picks
+from moorage_sdk.transfers import Pull, Store, Unpack
+from moorage_transfer_local import names, picks
 from moorage_transfer_local.fetches import Fetcher
 from moorage_transfer_local.flights import Places
 from moorage_transfer_local.manifests import (
@@ -97,11 +96,12 @@ class Session:
             wanted = ", ".join(str(platform) for platform in self.pull.platforms) or "any platform"
             raise errors.NotFound(f'image "{self.pull.reference}": no match for platform {wanted}: not found')
         self._layers([item for item in found if item.wanted])
-        image = self._name(target)
+        images = self._name(target)
         # In this order because ctr draws only when a line with a name comes, and so would never show the first of them.
         tracker.say(f"Completed pull from OCI Registry ({self.pull.reference})")
-        tracker.image("saved", target)
-        return image
+        for image in images:
+            tracker.saved(image.name, target)
+        return images[0]
 
     def _walk(self, entry: Entry, depth: int, seen: set[str], wanted: bool = True) -> Iterator[Found]:
         """Fetch manifests and configurations below ``entry``; of an index those that are wanted."""
@@ -171,13 +171,8 @@ class Session:
     def _unpacker(self, stack: Stack) -> Unpacker:
         return self.options.unpacker(self.view, stack, self.fetcher, self.downloads, self.unpacking)
 
-    def _name(self, target: Descriptor) -> Image:
-        image = Image(self.pull.name or self.pull.reference, target, self.pull.labels)
-        while True:
-            self.fetcher.stop.check()
-            try:
-                return self.view.images.create(image)
-            except errors.AlreadyExists:
-                # Removed between the two calls: then it can be created.
-                with contextlib.suppress(errors.NotFound):
-                    return self.view.images.update(image)
+    def _name(self, target: Descriptor) -> list[Image]:
+        pull = self.pull
+        self.fetcher.stop.check()
+        store = Store(pull.name or pull.reference, pull.labels, pull.extra_names)
+        return names.put(self.view.images, names.given(store, target))

@@ -70,11 +70,28 @@ class Unpack:
 
 
 @dataclass(frozen=True)
+class ExtraName:
+    """A further name of an image, in the words of ``containerd.types.transfer.ImageReference``.
+
+    A prefix is completed: by the tag that an archive gives the image, or by the digest with ``add_digest``. A full name
+    in the archive counts if the prefix begins it, or any with ``allow_overwrite``; ``skip_named_digest`` leaves the
+    digest away where there is such a name.
+    """
+
+    name: str
+    is_prefix: bool = False
+    allow_overwrite: bool = False
+    add_digest: bool = False
+    skip_named_digest: bool = False
+
+
+@dataclass(frozen=True)
 class Pull:
     """``reference`` is a full image reference; ``platforms`` empty means every one of the index.
 
-    ``name`` is the image's name in the store, the reference when empty. With ``all_metadata`` manifests and
-    configurations of the other platforms come, too, their layers do not. ``cancelled`` is asked often, from any thread.
+    ``name`` is the image's name in the store, the reference when empty; ``extra_names`` live as long as it. With
+    ``all_metadata`` manifests and configurations of the other platforms come, too, their layers do not. ``cancelled``
+    is asked often, from any thread.
     """
 
     reference: str
@@ -84,6 +101,7 @@ class Pull:
     labels: Mapping[str, str] = field(default_factory=dict)
     registry: Registry = field(default_factory=Registry)
     all_metadata: bool = False
+    extra_names: tuple[ExtraName, ...] = ()
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -98,22 +116,6 @@ class Push:
     platforms: tuple[Platform, ...] = ()
     registry: Registry = field(default_factory=Registry)
     cancelled: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True)
-class ExtraName:
-    """A further name of an image, in the words of ``containerd.types.transfer.ImageReference``.
-
-    A prefix is completed: by the tag that an archive gives the image, or by the digest with ``add_digest``. A full name
-    in the archive counts if the prefix begins it, or any with ``allow_overwrite``; ``skip_named_digest`` leaves the
-    digest away where there is such a name.
-    """
-
-    name: str
-    is_prefix: bool = False
-    allow_overwrite: bool = False
-    add_digest: bool = False
-    skip_named_digest: bool = False
 
 
 @dataclass(frozen=True)
