@@ -67,8 +67,9 @@ class Surveyor:
     label: str
     platforms: Sequence[Platform] = ()
     _blobs: dict[str, Blob] = field(default_factory=dict)
-    _manifests: dict[str, Descriptor] = field(default_factory=dict)
-    _indexes: dict[str, Descriptor] = field(default_factory=dict)
+    _manifests: list[Descriptor] = field(default_factory=list)
+    _indexes: list[Descriptor] = field(default_factory=list)
+    _visited: set[str] = field(default_factory=set)
 
     def survey(self, target: Descriptor) -> Inventory:
         """Raises errors.NotFound for a manifest that is not in the store, or when no platform fits.
@@ -79,8 +80,7 @@ class Surveyor:
         if self.platforms and self._indexes and not self._manifests:
             wanted = ", ".join(str(platform) for platform in self.platforms)
             raise errors.NotFound(f'index "{target.digest}": no match for platform {wanted}: not found')
-        indexes = tuple(reversed(self._indexes.values()))
-        return Inventory(tuple(self._blobs.values()), tuple(self._manifests.values()), indexes)
+        return Inventory(tuple(self._blobs.values()), tuple(self._manifests), tuple(self._indexes))
 
     def _visit(self, descriptor: Descriptor, seen: str, depth: int) -> None:
         """``seen`` is what the parent's label says: registries have the children of what they have."""
@@ -91,16 +91,24 @@ class Surveyor:
         if descriptor.media_type not in INDEXES | MANIFESTS:
             self._blobs.setdefault(descriptor.digest, Blob(descriptor, seen))
             return
-        known = self._indexes if descriptor.media_type in INDEXES else self._manifests
-        if descriptor.media_type in INDEXES:
-            self._indexes.pop(descriptor.digest, None)  # the last place counts: behind all that list it
-        elif descriptor.digest in self._manifests:
+        if descriptor.digest in self._visited:
             return
-        known[descriptor.digest] = descriptor
-        children = list(self._children(parse(read(self.content, descriptor), descriptor)))
+        self._visited.add(descriptor.digest)
+        children = list(self._children(parse(self._document(descriptor, depth), descriptor)))
         self.tracker.children(descriptor, children)
         for child in children:
             self._visit(child, seen, depth + 1)
+        listed = self._indexes if descriptor.media_type in INDEXES else self._manifests
+        listed.append(descriptor)
+
+    def _document(self, descriptor: Descriptor, depth: int) -> bytes:
+        try:
+            return read(self.content, descriptor)
+        except errors.NotFound as error:
+            if not depth:
+                raise
+            hint = "not every platform of the image is in the store; choose one that is, or pull the others"
+            raise errors.NotFound(error.message, hint=hint) from error
 
     def _children(self, document: Index | Manifest) -> Iterator[Descriptor]:
         if isinstance(document, Manifest):

@@ -78,11 +78,11 @@ class Uploader:
         session: Session | None = None
         failures, reached = 0, 0
         while True:
+            session = session or self.destination.begin(descriptor, source)
+            if session is None:
+                self.tracker.exists(descriptor)
+                return
             try:
-                session = session or self.destination.begin(descriptor, source)
-                if session is None:
-                    self.tracker.exists(descriptor)
-                    return
                 self._send(session, descriptor, reader)
                 self.tracker.complete(descriptor)
                 return
@@ -101,8 +101,8 @@ class Uploader:
                 self.tracker.complete(descriptor)
                 return
 
-    def _resumed(self, session: Session | None, error: Exception, descriptor: Descriptor) -> Session | None:
-        if session is None or getattr(error, "lost", False):
+    def _resumed(self, session: Session, error: Exception, descriptor: Descriptor) -> Session | None:
+        if getattr(error, "lost", False):
             return None
         resumed = self.destination.resume(session)
         return resumed if resumed is not None and resumed.offset <= descriptor.size else None
