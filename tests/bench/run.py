@@ -20,6 +20,7 @@ from pathlib import Path
 import calls
 import memories
 import pulls
+import pushes
 import runs
 import sides
 import starts
@@ -31,6 +32,7 @@ from moorage_testkit import images
 MEASURES: dict[str, Callable[[sides.Bench], Sequence[Row]]] = {
     "run": runs.measure,
     "pull": pulls.measure,
+    "push": pushes.measure,
     "start": starts.measure,
     "memory": memories.measure,
     "calls": calls.measure,
@@ -61,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--fast", type=Path, default=Path("/dev/shm"), help="a tmpfs for the daemons' directories")
     parser.add_argument("--pairs", type=int, default=30, help="pairs of runs")
     parser.add_argument("--pulls", type=int, default=5, help="pairs of pulls")
+    parser.add_argument("--pushes", type=int, default=5, help="pairs of pushes")
     parser.add_argument("--starts", type=int, default=7, help="pairs of starts")
     parser.add_argument("--containers", type=int, default=10, help="containers for the memory of each more")
     parser.add_argument("--records", type=int, default=10_000, help="containers that calls find")
