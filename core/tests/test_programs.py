@@ -42,3 +42,8 @@ def test_the_name_survives_the_re_execution_and_nothing_is_left(monkeypatch: pyt
 def test_an_administrators_own_setting_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = programs.environment("mooraged", {"MALLOC_ARENA_MAX": "8"})
     assert environment["MALLOC_ARENA_MAX"] == "8"
+
+
+def test_the_name_of_the_socket() -> None:
+    assert programs.CONTAINERD.socket == "containerd.sock"
+    assert programs.MOORAGED.socket == "moorage.sock"

@@ -1,5 +1,6 @@
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,10 +26,10 @@ plugin = Plugin(ALPHA, "{}", lambda ctx, config: 1 / 0, Config)
 def say(site: Any, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run a verb and return what it prints."""
 
-    def run(words: str, config: str = "/dev/null") -> str:
+    def run(words: str, config: str = "/dev/null", program: programs.Program = programs.MOORAGED) -> str:
         installed = site.installed()
         verb = verbs.find(words.split(), installed)
-        assert verb(Request(config), programs.MOORAGED, installed) == 0
+        assert verb(Request(config), program, installed) == 0
         return capsys.readouterr().out
 
     return run
@@ -58,7 +59,8 @@ def test_the_dump_is_what_files_say_over_the_defaults(site: Any, say: Callable[.
     for verb in ("config dump", "config migrate"):
         text = say(verb, path)
         table = tomllib.loads(text)
-        assert (table["root"], table["imports"], table["timeouts"]) == ("/x", [], {"io.t": "2s"})
+        more = str(Path(path).parent / "more.toml")
+        assert (table["root"], table["imports"], table["timeouts"]) == ("/x", [more], {"io.t": "2s"})
         assert table["plugins"] == {f"{A}.one": {"size": 3, "delay": "100ms"}, f"{A}.off": {"size": 4}}
         assert table["proxies"] == {"a": {"b": 1}}
         assert say(verb, write(again=text)) == text
@@ -84,13 +86,53 @@ def test_the_list_of_plugins_starts_none(site: Any, say: Callable[..., str], wri
 
 
 def test_plugins_contribute_verbs(site: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    source = "def publish(words):\n    print(*words)\n    return 3 if words else None"
+    source = "def publish(command):\n    print(*command.words)\n    return 3 if command.words else None"
     site.add("moorage-verbs", {"moorage.verb": {"publish": "site_verbs:publish"}}, {"site_verbs": source})
     installed = site.installed()
     request = Request("/dev/null")
     assert verbs.find(["publish", "--topic", "/x"], installed)(request, programs.MOORAGED, installed) == 3
     assert capsys.readouterr().out == "--topic /x\n"
     assert verbs.find(["publish"], installed)(request, programs.MOORAGED, installed) == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "flags", "address"),
+    [
+        (programs.MOORAGED, {}, "/run/moorage/moorage.sock"),
+        (programs.CONTAINERD, {}, "/run/containerd/containerd.sock"),
+        (programs.CONTAINERD, {"state": "/s"}, "/s/containerd.sock"),
+        (programs.MOORAGED, {"state": "/s", "address": "/a"}, "/a"),
+    ],
+)
+def test_a_contributed_verb_is_told_where_the_daemon_listens(
+    site: Any, capsys: pytest.CaptureFixture[str], program: programs.Program, flags: dict[str, str], address: str
+) -> None:
+    source = "def where(command):\n    print(command.program, command.address)"
+    site.add("moorage-verbs", {"moorage.verb": {"where": "site_verbs:where"}}, {"site_verbs": source})
+    assert verbs.find(["where"], site.installed())(Request("/absent", flags), program, site.installed()) == 0
+    assert capsys.readouterr().out == f"{program.name} {address}\n"
+
+
+def test_migrating_the_default_changes_nothing(site: Any, say: Callable[..., str], write: Write) -> None:
+    site.plugin("one", PLUGIN.format("one"))
+    for program in (programs.MOORAGED, programs.CONTAINERD):
+        text = say("config default", program=program)
+        assert say("config migrate", write(config=text), program=program) == text
+
+
+def test_what_is_unknown_is_told_beside_the_dump(site: Any, capsys: pytest.CaptureFixture[str], write: Write) -> None:
+    path, installed = write(config="rot = 1"), site.installed()
+    assert verbs.dump(Request(path), programs.MOORAGED, installed) == 0
+    assert capsys.readouterr().err == f'mooraged: warning: {path}:1:1: rot: unknown key, did you mean "root"?\n'
+
+
+def test_a_dump_of_a_file_that_is_not_there_is_the_default_without_imports(
+    site: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verbs.dump(Request("/no/such"), programs.CONTAINERD, site.installed()) == 0
+    out, err = capsys.readouterr()
+    assert tomllib.loads(out)["root"] == "/var/lib/containerd"
+    assert err.startswith('containerd: configuration "/no/such": no such file')
 
 
 @pytest.mark.parametrize("words", ["config", "config dmp", "serve", "plugin list x"])

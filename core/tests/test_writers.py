@@ -40,3 +40,14 @@ def test_tuples_are_arrays() -> None:
 def test_what_toml_does_not_know_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="no type of TOML"):
         writers.dumps({"k": value})
+
+
+def test_comments_stand_above_what_they_are_about() -> None:
+    table = {"a": 1, "b": 2, "c": {"d": 3, "e": {"f": 4}}, "g": {"h": {"i": 5}}}
+    comments = {("a",): "first", ("b",): "one\n\ntwo", ("c", "e"): "inner", ("c", "d"): "deep", ("g",): "outer"}
+    text = writers.dumps(table, comments)
+    assert tomllib.loads(text) == table
+    assert text == (
+        "# first\na = 1\n\n# one\n#\n# two\nb = 2\n\n[c]\n# deep\nd = 3\n\n# inner\n[c.e]\nf = 4\n\n"
+        "# outer\n[g]\n\n[g.h]\ni = 5\n"
+    )

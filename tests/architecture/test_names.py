@@ -15,7 +15,7 @@ CONTAINERD_NAMES = {
     "moorage-tasks-shim": "io.containerd.runtime.v2.task",
 }
 WITHOUT_PLUGINS = {"moorage.slots", "moorage.config", "moorage.hooks", "moorage.provider", "moorage.verb"}
-NAMED_BY_SUBJECT = {"moorage-services", "moorage-cli", "moorage-proxy", "moorage-cri"}
+NAMED_BY_SUBJECT = {"moorage-services", "moorage-cli", "moorage-containerd", "moorage-proxy", "moorage-cri"}
 
 
 def plugins_of(member: Any) -> dict[str, Plugin[Any, Any]]:

@@ -29,6 +29,11 @@ class Program:
     imports: str
     version: str
 
+    @property
+    def socket(self) -> str:
+        """The name of the daemon's socket in its state directory, unless it is told another."""
+        return "containerd.sock" if self.name == "containerd" else "moorage.sock"
+
 
 CONTAINERD = Program(
     "containerd",

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from pathlib import Path
+from typing import cast
 
-from moorage_core import daemons, discovery, writers
+from moorage_core import daemons, discovery, references
 from moorage_core.daemons import Plan
 from moorage_core.discovery import Installed
-from moorage_core.documents import NEWEST
+from moorage_core.documents import there
 from moorage_core.programs import Program
 from moorage_core.records import PENDING
-from moorage_core.settings import Request, Top
-from moorage_sdk import config, errors
+from moorage_core.settings import Request
+from moorage_sdk import errors, verbs
 
 Verb = Callable[[Request, Program, Installed], int]
-Contributed = Callable[[Sequence[str]], int | None]
-"""What the group ``moorage.verb`` holds: gets the words behind the verb, returns the exit code (None is 0)."""
 
 
 def find(words: Sequence[str], installed: Installed) -> Verb:
@@ -35,8 +35,8 @@ def find(words: Sequence[str], installed: Installed) -> Verb:
         return lambda request, program, installed: _help(program, known)
     contributed = {candidate.name: candidate for candidate in installed.candidates(discovery.VERBS)}
     if words[0] in contributed:
-        verb = cast(Contributed, contributed[words[0]].load())
-        return lambda request, program, installed: verb(words[1:]) or 0
+        verb = cast(verbs.Verb, contributed[words[0]].load())
+        return lambda request, program, installed: verb(_command(words[1:], request, program)) or 0
     names = [" ".join(each) for each in known] + sorted(contributed)
     raise errors.NotFound(f'verb "{" ".join(words)}": not found', hint=f"there are {', '.join(names)}")
 
@@ -47,18 +47,31 @@ def _help(program: Program, known: Mapping[tuple[str, ...], Verb]) -> int:
     return 0
 
 
+def _command(words: Sequence[str], request: Request, program: Program) -> verbs.Command:
+    """For a contributed verb, which as in containerd reads no file."""
+    socket = Path(request.flags.get("state", program.state), program.socket)
+    return verbs.Command(tuple(words), program.name, request.flags.get("address", str(socket)))
+
+
 def default(request: Request, program: Program, installed: Installed) -> int:
     """Print the configuration that holds where no file says anything."""
     planned = _planned(Request("/dev/null"), program, installed)
-    top = config.encode(planned.settings.top)
-    print_(document(planned, top | {"imports": [program.imports]}))
+    print_(references.document(planned, [program.imports]))
     return 0
 
 
 def dump(request: Request, program: Program, installed: Installed) -> int:
-    """Print what files and flags amount to, in the newest version. Its imports are already part of it."""
+    """Print what files and flags amount to, in the newest version.
+
+    As containerd does, also where the file that was asked for is not there.
+    """
+    if request.config is not None and not there(request.config):
+        sys.stderr.write(f'{program.name}: configuration "{request.config}": no such file, what holds without it:\n')
+        request = dataclasses.replace(request, config="/dev/null")
     planned = _planned(request, program, installed)
-    print_(document(planned, config.encode(planned.settings.top) | {"imports": []}))
+    for warning in planned.warnings:
+        sys.stderr.write(f"{program.name}: warning: {warning}\n")
+    print_(references.document(planned, planned.settings.top.imports))
     return 0
 
 
@@ -82,18 +95,6 @@ def plugins(request: Request, program: Program, installed: Installed) -> int:
 def _planned(request: Request, program: Program, installed: Installed) -> Plan:
     """What the daemon would do. Raises ConfigurationError."""
     return daemons.plan(daemons.outline(request, program, installed), installed)
-
-
-def document(planned: Plan, top: dict[str, Any]) -> str:
-    """A whole configuration file: the kernel's part, what plugins own beside it, and the table of each plugin."""
-    settings = planned.settings
-    others = {key: value for key, value in settings.merged.table.items() if key not in config.defaults(Top) | top}
-    tables = {uri: dict(settings.table(uri)) for uri in settings.top.plugins}
-    for record in planned.records:
-        if record.config is not None:
-            tables[record.uri] = config.encode(record.config)
-    whole = {"version": NEWEST} | {key: value for key, value in top.items() if key != "plugins"} | others
-    return writers.dumps(whole | {"plugins": {uri: tables[uri] for uri in sorted(tables)}})
 
 
 def print_(text: str) -> None:

@@ -1,4 +1,4 @@
-"""TOML text from plain tables. Comments are not kept: this prints what is effective, it does not edit files."""
+"""TOML text from plain tables. This prints what is effective, it does not edit files: comments are ours."""
 
 from __future__ import annotations
 
@@ -14,22 +14,36 @@ from moorage_sdk.config import Key, dotted, quoted
 _CONTROL = re.compile(r"\x7f")
 
 
-def dumps(table: Mapping[str, Any]) -> str:
-    """A document that tomllib reads back as ``table``. Raises TypeError for a value that TOML does not know."""
-    return "\n".join(_table(table, ())).strip("\n") + "\n"
+def dumps(table: Mapping[str, Any], comments: Mapping[Key, str] | None = None) -> str:
+    """A document that tomllib reads back as ``table``, with a comment above each key that has one.
+
+    Raises TypeError for a value that TOML does not know.
+    """
+    return "\n".join(_table(table, (), comments or {})).strip("\n") + "\n"
 
 
-def _table(table: Mapping[str, Any], path: Key) -> Iterator[str]:
-    for key, value in table.items():
-        if not isinstance(value, Mapping):
-            yield f"{quoted(key)} = {_value(value)}"
+def _table(table: Mapping[str, Any], path: Key, comments: Mapping[Key, str]) -> Iterator[str]:
+    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    for index, (key, value) in enumerate(plain.items()):
+        comment = comments.get((*path, key), "")
+        if comment and index:
+            yield ""
+        yield from _comment(comment)
+        yield f"{quoted(key)} = {_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             inner: Key = (*path, key)
-            if not value or not all(isinstance(item, Mapping) for item in value.values()):
+            comment = comments.get(inner, "")
+            if comment or not value or not all(isinstance(item, Mapping) for item in value.values()):
                 yield ""
+                yield from _comment(comment)
                 yield f"[{dotted(inner)}]"
-            yield from _table(value, inner)
+            yield from _table(value, inner, comments)
+
+
+def _comment(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        yield f"# {line}".rstrip()
 
 
 def _value(value: Any) -> str:

@@ -1,8 +1,8 @@
 """Configuration modules: how a distribution takes part in reading the file without being loaded.
 
-A module in the entry-point group ``moorage.config`` imports the standard library only. The kernel runs it for every
-installed distribution, also when its plugins are disabled (and then never imported): an old file must be understood,
-and its keys known, either way. All four names are optional::
+A module in the entry-point group ``moorage.config`` imports the standard library and this module only. The kernel runs
+it for every installed distribution, also when its plugins are disabled (and then never imported): an old file must be
+understood, and its keys known, either way. All four names are optional::
 
     TABLES = ("grpc",)
     FLAGS = {"address": ("plugins", "io.containerd.server.v1.grpc", "address")}
@@ -15,11 +15,38 @@ and its keys known, either way. All four names are optional::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 Setter = Callable[[dict[str, Any], str], None]
 """Puts the value of a flag into the merged document, for a flag that means more than one key."""
+
+
+_LISTS = ("disabled_plugins", "required_plugins")
+
+
+def adopt(document: dict[str, Any], theirs: str, ours: str, keys: Sequence[str]) -> None:
+    """Take over the settings ``keys`` of containerd's plugin ``theirs``, for one that is ours and does the same.
+
+    What a file says under our name goes before. What is left is for others, or for the report of unknown keys.
+    """
+    plugins = document.get("plugins")
+    table = plugins.get(theirs) if isinstance(plugins, dict) else None
+    if isinstance(plugins, dict) and isinstance(table, dict):
+        taken = {key: table.pop(key) for key in keys if key in table}
+        known = plugins.setdefault(ours, taken)
+        if isinstance(known, dict):
+            known.update({key: value for key, value in taken.items() if key not in known})
+        if not table:
+            del plugins[theirs]
+
+
+def rename(document: dict[str, Any], theirs: str, ours: str) -> None:
+    """Let the lists of plugins mean ours when they name containerd's, which is the same under another name."""
+    for name in _LISTS:
+        listed = document.get(name)
+        if isinstance(listed, list):
+            listed[:] = [ours if uri == theirs else uri for uri in listed]
 
 
 @runtime_checkable

@@ -1,0 +1,1 @@
+"""What containerd's configuration files and command line have beyond the plugins of moorage."""
