@@ -15,6 +15,7 @@ from moorage_sdk.events import EXCHANGE
 from moorage_sdk.hooks import Chains
 from moorage_sdk.runtimes import RUNTIME
 from moorage_sdk.slots import InitContext, Plugin
+from moorage_sdk.tables import Table
 from moorage_sdk.tasks import TASKS, TaskManager
 from moorage_tasks_shim.binaries import Binary, Timeouts
 from moorage_tasks_shim.bootstraps import Daemon
@@ -41,6 +42,12 @@ _TIMEOUTS = {
     "shutdown": "io.containerd.timeout.shim.shutdown",
     "state": "io.containerd.timeout.task.state",
 }
+TIMEOUTS = Table(
+    "timeouts",
+    Duration,
+    {name: Duration(getattr(Timeouts(), field)) for field, name in _TIMEOUTS.items()},
+    closed=True,
+)
 
 
 @dataclass(frozen=True)
@@ -111,4 +118,4 @@ def _passable(folder: Path) -> Path:
     return folder
 
 
-plugin = Plugin(TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE), uri_override=URI)
+plugin = Plugin(TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE), uri_override=URI, tables=(TIMEOUTS,))
