@@ -129,7 +129,7 @@ def test_what_a_migration_moves_keeps_its_place(write: Write) -> None:
     documents.migrate(document, [("x", move)])
     assert str(document.origin(("plugins", "io.x", "address"))) == f"{path}:3:1"
     assert str(document.origin(("plugins", "io.x", "list"))) == f"{path}:4:1"
-    assert str(document.origin(("plugins", "io.x", "new"))) == path
+    assert str(document.origin(("plugins", "io.x", "new"))) == f"{path}:3:1", "that of the table that was made"
 
 
 def test_a_migration_that_fails_is_a_fault_of_its_file() -> None:

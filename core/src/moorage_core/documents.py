@@ -204,7 +204,8 @@ def migrate(document: Document, migrations: Sequence[tuple[str, Migrate]]) -> li
     """Bring a document to the newest version, one step at a time, as each distribution knows it.
 
     The last step begins at the newest version: there, what is another's becomes ours.
-    What a migration moves keeps its origin if it stayed the same object, which is the case for strings, arrays, tables.
+    What a migration moves keeps its origin if it stayed the same object, which is the case for strings, arrays, tables;
+    a table that it makes gets that of the first thing in it.
     """
     faults: list[Fault] = []
     before = [(key, value) for key, value in _walk(document.table, ()) if key in document.origins]
@@ -218,6 +219,12 @@ def migrate(document: Document, migrations: Sequence[tuple[str, Migrate]]) -> li
     for key, value in _walk(document.table, ()):
         if key not in document.origins and id(value) in places and _single(value):
             document.origins[key] = places[id(value)]
+    for key, value in reversed(_walk(document.table, ())):  # the inner ones first
+        if key not in document.origins and isinstance(value, dict):
+            inside = [document.origins[(*key, name)] for name in value if (*key, name) in document.origins]
+            placed = [origin for origin in inside if origin.position]
+            if placed:
+                document.origins[key] = min(placed, key=lambda origin: origin.position or Position(0, 0))
     return faults
 
 

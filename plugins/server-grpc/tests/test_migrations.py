@@ -30,6 +30,28 @@ def test_explicit_ttrpc_address_wins_over_the_derived_one() -> None:
     assert document["plugins"][migrations.TTRPC] == {"address": "/run/y.sock"}
 
 
+def test_the_owner_of_the_ttrpc_socket_is_the_other_ones_unless_it_is_said() -> None:
+    """``serviceMigrate`` cannot tell 0 from nothing."""
+    document = migrated({"grpc": {"address": "/x", "uid": 5, "gid": 6}, "ttrpc": {"uid": 0, "gid": 9}})
+    assert document["plugins"][migrations.TTRPC] == {"address": "/x.ttrpc", "uid": 5, "gid": 9}
+
+
+def test_keys_that_nobody_knows_come_along_to_be_reported() -> None:
+    document = migrated({"grpc": {"addres": "/x"}, "ttrpc": {"gdi": 1}, "metrics": {"adress": "h"}})
+    assert document["plugins"] == {
+        migrations.GRPC: {"addres": "/x"},
+        migrations.TTRPC: {"gdi": 1},
+        migrations.METRICS: {"adress": "h"},
+    }
+    document = migrated({"grpc": {"odd": 1}, "plugins": {migrations.GRPC: {"address": "/x", "odd": 2}}})
+    assert document["plugins"] == {migrations.GRPC: {"address": "/x", "odd": 2}}
+
+
+@pytest.mark.parametrize("document", [{"grpc": 3}, {"plugins": 3}, {"grpc": [], "plugins": {migrations.GRPC: 3}}])
+def test_what_is_no_table_is_left_for_the_decoder(document: dict[str, Any]) -> None:
+    assert migrated({**document, "ttrpc": {}}) == document
+
+
 def test_tcp_settings_are_renamed_and_get_the_sizes() -> None:
     table = {
         "tcp_address": "h:1",
@@ -75,6 +97,7 @@ def test_nothing_set_adds_no_plugin_table(document: dict[str, Any]) -> None:
 
 def test_version_four_is_left_alone() -> None:
     assert migrated({"grpc": {"address": "/x"}}, 4) == {"grpc": {"address": "/x"}}
+    assert {("grpc",), ("ttrpc",), ("metrics",), ("debug", "address")} <= set(migrations.ABSENT)
 
 
 def test_it_imports_the_standard_library_only() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-TABLES = ("grpc", "ttrpc", "metrics")
+_TABLES = ("grpc", "ttrpc", "metrics")
 
 GRPC = "io.containerd.server.v1.grpc"
 TCP = "io.containerd.server.v1.grpc-tcp"
@@ -17,6 +17,13 @@ TTRPC = "io.containerd.server.v1.ttrpc"
 DEBUG = "io.containerd.server.v1.debug"
 METRICS = "io.containerd.server.v1.metrics"
 PROMETHEUS = "io.containerd.metrics.v1.grpc-prometheus"
+
+_MOVED = "read up to version 3; since version 4 these settings stand in the tables of servers"
+ABSENT: dict[tuple[str, ...], str] = {
+    **{(name,): f'{_MOVED}, [plugins."io.containerd.server.v1.{name}"]' for name in _TABLES},
+    **{("debug", name): f'{_MOVED}, [plugins."{DEBUG}"]' for name in ("address", "uid", "gid")},
+}
+"""What a file of version 4 says in vain, in containerd without a word."""
 
 FLAGS: dict[str, tuple[str, ...]] = {"address": ("plugins", GRPC, "address")}
 
@@ -39,7 +46,8 @@ def migrate(document: dict[str, Any], version: int) -> None:
         return
     grpc, ttrpc, debug, metrics = (_table(document, name) for name in ("grpc", "ttrpc", "debug", "metrics"))
     if grpc.get("address") and not ttrpc.get("address"):
-        ttrpc = {"uid": grpc.get("uid"), "gid": grpc.get("gid"), **ttrpc, "address": f"{grpc['address']}.ttrpc"}
+        owner = {key: ttrpc.get(key) or grpc.get(key) for key in ("uid", "gid")}  # 0 is as good as unset
+        ttrpc = {**ttrpc, **owner, "address": f"{grpc['address']}.ttrpc"}
     _move(document, GRPC, grpc, _GRPC)
     if grpc.get("tcp_address"):
         _move(document, TCP, grpc, _TCP)
@@ -49,8 +57,12 @@ def migrate(document: dict[str, Any], version: int) -> None:
     if metrics.get("address"):
         _move(document, METRICS, metrics, {"address": "address"})
     _move(document, PROMETHEUS, metrics, {"grpc_histogram": "grpc_histogram"})
-    for name in TABLES:
-        document.pop(name, None)
+    _keep(document, GRPC, grpc, {**_GRPC, **_TCP})
+    _keep(document, TTRPC, ttrpc, _SOCKET)
+    _keep(document, METRICS, metrics, {"address": "", "grpc_histogram": ""})
+    for name in _TABLES:
+        if isinstance(document.get(name), dict):
+            del document[name]
     for key in _SOCKET:
         debug.pop(key, None)
 
@@ -59,6 +71,15 @@ def _table(document: dict[str, Any], name: str) -> dict[str, Any]:
     """The table itself, to take out of it; a value that is no table is left alone, for the decoder to complain of."""
     found = document.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _keep(document: dict[str, Any], uri: str, table: dict[str, Any], known: dict[str, str]) -> None:
+    """Let keys that nobody knows be reported by the server that would have them; a misspelt one means something."""
+    strange = {key: value for key, value in table.items() if key not in known}
+    plugins = document.setdefault("plugins", {}) if strange else {}
+    settings = plugins.setdefault(uri, {}) if strange and isinstance(plugins, dict) else {}
+    if isinstance(settings, dict):
+        settings.update({key: value for key, value in strange.items() if key not in settings})
 
 
 def _move(document: dict[str, Any], uri: str, table: dict[str, Any], keys: dict[str, str]) -> None:
