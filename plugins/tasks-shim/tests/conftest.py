@@ -10,10 +10,15 @@ from moorage_tasks_shim.binaries import Binary, Timeouts
 from moorage_tasks_shim.bootstraps import Daemon
 from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
+from moorage_tasks_shim.controllers import ShimSandboxController
 from moorage_tasks_shim.creations import Adjust, Creator
+from moorage_tasks_shim.foundations import Founder
 from moorage_tasks_shim.managers import ShimTaskManager
 from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.sandboxes import Sandbox
+from moorage_tasks_shim.tasks import Task
+from moorage_testkit.fakes import shims
 from moorage_testkit.fakes.events import MemoryExchange
 from moorage_testkit.fakes.shims import Shim, ShimRuntime
 
@@ -24,8 +29,8 @@ TIMEOUTS = Timeouts(load=1.0, cleanup=1.0, shutdown=0.5, state=0.5)
 class House:
     """Everything around one task manager; ``again`` makes the next daemon's on the same directories."""
 
-    registry: Registry
-    recovery: Recovery
+    registry: Registry[Task]
+    recovery: Recovery[Task]
     creator: Creator
     manager: ShimTaskManager
     exchange: MemoryExchange
@@ -50,12 +55,50 @@ def house(tmp_path: Path) -> Callable[..., House]:
         runtime = runtime or ShimRuntime(shim)
         exchange = MemoryExchange()
         carriers = Carriers({"runc": runtime}, lambda path: Binary(path, Daemon("", "", "", ""), (), TIMEOUTS))
-        registry = Registry(bundles, carriers, TIMEOUTS)
+        registry = Registry(Task, bundles, carriers, TIMEOUTS)
         recovery = Recovery(registry, exchange)
         creator = Creator(registry, adjust)
         manager = ShimTaskManager(registry, creator, recovery, TIMEOUTS.state)
         return House(
             registry, recovery, creator, manager, exchange, bundles, shim, runtime, lambda: make(shim, runtime, adjust)
         )
+
+    return make
+
+
+@dataclass
+class Pods(House):
+    """A task manager and a controller of sandboxes over the same shim."""
+
+    pods: Registry[Sandbox]
+    founder: Founder
+    controller: ShimSandboxController
+
+    def close(self) -> None:
+        self.pods.close()
+        self.registry.close()
+
+
+@pytest.fixture
+def pods(house: Callable[..., House], tmp_path: Path) -> Callable[..., Pods]:
+    known: dict[tuple[str, str], shims.Sandbox] = {}
+    for name in ("pods-state", "pods-root"):
+        (tmp_path / name).mkdir()
+
+    def make(sandboxes: dict[tuple[str, str], shims.Sandbox] | None = known, shared: bool = True) -> Pods:
+        shim = Shim(tmp_path / "shim.sock", sandboxes=sandboxes)
+        return over(house(shim, ShimRuntime(shim, shared=shared)))
+
+    def over(base: House) -> Pods:
+        bundles = Bundles(tmp_path / "pods-state", tmp_path / "pods-root")
+        registry = Registry(Sandbox, bundles, base.registry.carriers, TIMEOUTS, base.registry.links)
+        registry.meet(base.registry)
+        base.registry.meet(registry)
+        recovery = Recovery(registry, base.exchange)
+        base.recovery.follow(recovery)
+        founder = Founder(registry, base.exchange)
+        controller = ShimSandboxController(registry, founder, recovery)
+        shared = {name: getattr(base, name) for name in base.__dataclass_fields__ if name != "again"}
+        return Pods(**shared, again=lambda: over(base.again()), pods=registry, founder=founder, controller=controller)
 
     return make

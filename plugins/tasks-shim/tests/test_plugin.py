@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from moorage_sdk import errors
+from moorage_sdk.slots import NoConfig, Skip
 from moorage_tasks_shim import plugin
+from moorage_tasks_shim.managers import ShimTaskManager
 from moorage_tasks_shim.plugin import Config
 from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.fakes.events import MemoryExchange
 from moorage_testkit.fakes.shims import Shim, ShimRuntime
+from moorage_testkit.fakes.tasks import MemoryTasks
 
 
 def context(folder: Path, **tables: Any) -> Context:
@@ -38,6 +41,30 @@ def test_directories_can_be_passed_through_and_the_manager_works(tmp_path: Path)
         ctx.close()
 
     asyncio.run(run())
+
+
+def test_the_controller_lives_with_the_managers_shims(tmp_path: Path) -> None:
+    async def run() -> None:
+        ctx = context(tmp_path)
+        manager = plugin.make(ctx, Config())
+        assert isinstance(manager, ShimTaskManager)
+        assert plugin.controller.uri == "io.containerd.sandbox.controller.v1.shim"
+        theirs = {**ctx.plugins, "tasks": {"shim": manager}}
+        own = Context(tmp_path, plugin.controller.uri, theirs)
+        controller = plugin.make_controller(own, NoConfig())
+        assert (await controller.status("ns", "pod")).state == ""
+        with pytest.raises(errors.NotFound):
+            await controller.wait("ns", "pod")
+        own.close()
+        ctx.close()
+
+    asyncio.run(run())
+
+
+def test_without_our_task_manager_there_is_no_controller(tmp_path: Path) -> None:
+    ctx = Context(tmp_path, plugin.controller.uri, {"tasks": {"other": MemoryTasks()}})
+    with pytest.raises(Skip, match="another's"):
+        plugin.make_controller(ctx, NoConfig())
 
 
 def test_timeouts_come_from_their_table(caplog: pytest.LogCaptureFixture) -> None:

@@ -80,6 +80,8 @@ class TaskService:
             options=processes.options(runtime, request.options) or container.runtime.options,
             checkpoint=descriptors.from_message(request.checkpoint) if request.HasField("checkpoint") else None,
             sandbox=container.sandbox,
+            address=request.task_api_address,
+            version=request.task_api_version,
         )
         pid = await self._manager.create(call.namespace, creation)
         return tasks.CreateTaskResponse(container_id=container.id, pid=pid)

@@ -1,1 +1,2 @@
-"""The task manager: ``managers`` answers the slot, ``bundles`` and ``records`` are its disk, ``shims`` its peers."""
+"""The task manager and the controller of sandboxes: ``managers`` and ``controllers`` answer the slots, ``bundles`` and
+``records`` are their disk, ``shims`` their peers."""

@@ -32,12 +32,22 @@ class Bundles:
 
         Raises errors.InvalidArgument for a specification that is not a JSON object, OSError.
         """
-        parsed = _parse(id, spec)
+        return self._made(namespace, id, spec, _remapped_group(_parse(id, spec)))
+
+    def create_any(self, namespace: str, id: str, spec: bytes | None) -> Bundle:
+        """Make a bundle whose configuration only its runtime understands, or that has none. Raises OSError."""
+        try:
+            group = _remapped_group(_parse(id, spec or b"{}"))
+        except errors.InvalidArgument:
+            group = 0
+        return self._made(namespace, id, spec, group)
+
+    def _made(self, namespace: str, id: str, spec: bytes | None, group: int) -> Bundle:
         bundle = self.bundle(namespace, id)
         # No task goes by this name, so whatever lies here is left over from a creation that a crash cut short.
         self.delete(bundle)
         try:
-            self._fill(bundle, spec, parsed)
+            self._fill(bundle, spec, group)
         except BaseException:
             self.delete(bundle)
             raise
@@ -68,19 +78,19 @@ class Bundles:
                 mounts.unmount_recursive(hidden / "rootfs")
                 paths.remove_tree(hidden)
 
-    def _fill(self, bundle: Bundle, spec: bytes, parsed: dict[str, Any]) -> None:
+    def _fill(self, bundle: Bundle, spec: bytes | None, group: int) -> None:
         path, work = Path(bundle.path), self.root / bundle.namespace / bundle.id
         _directory(path.parent, 0o711)
         _directory(work.parent, 0o711)
         _directory(path, 0o700)
-        group = _remapped_group(parsed)
         if group:
             os.chown(path, -1, group)
             path.chmod(0o710)
         _directory(path / "rootfs", 0o711)
         _directory(work, 0o711)
         (path / "work").symlink_to(work)
-        write(path / "config.json", spec)
+        if spec is not None:
+            write(path / "config.json", spec)
 
 
 def write(path: Path, data: bytes) -> None:

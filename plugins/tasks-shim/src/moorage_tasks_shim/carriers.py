@@ -28,6 +28,8 @@ class Carrier(ABC):
     """The path to remember for the next daemon."""
     logs = False
     """Whether its shims write to the FIFO ``log``."""
+    lodges = False
+    """Whether its shim is a sandbox's, and there before the task."""
     patient = False
     """Whether a shim that cannot be reached is looked for again, because the carrier brings it back."""
 
@@ -81,6 +83,29 @@ class BinaryCarrier(Carrier):
         return Exit(said.exit_status, at, said.pid, bundle.id)
 
 
+class Lodging(Carrier):
+    """The shim of a sandbox, that its ``owner`` looks after. Without one nothing can be done once it is dead."""
+
+    lodges = True
+
+    def __init__(self, endpoint: Endpoint, owner: Carrier | None = None) -> None:
+        self._endpoint = endpoint
+        self._owner = owner
+        if owner is not None:
+            self.binary, self.logs = owner.binary, owner.logs
+
+    async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
+        return self._endpoint
+
+    async def find(self, bundle: Bundle, record: Record) -> Endpoint | None:
+        return self._endpoint
+
+    async def cleanup(self, bundle: Bundle) -> Exit:
+        if self._owner is not None:
+            return await self._owner.cleanup(bundle)
+        return Exit(UNKNOWN_STATUS, time.time_ns(), id=bundle.id)
+
+
 class Carriers:
     """Plugins by the runtime names that they serve; ``make`` is how a binary is called."""
 
@@ -99,8 +124,11 @@ class Carriers:
         return self._plugins.get(runtime) or BinaryCarrier(self._make(names.resolve(runtime)))
 
     def remembered(self, record: Record) -> Carrier:
-        """The carrier of a task of an earlier daemon: its binary, wherever the name leads today."""
-        return BinaryCarrier(self._make(Path(record.binary))) if record.binary else self.choose(record.runtime)
+        """The carrier of an earlier daemon's: its binary, wherever the name leads today."""
+        binary = BinaryCarrier(self._make(Path(record.binary))) if record.binary else None
+        if record.sandbox and record.endpoint:
+            return Lodging(record.endpoint, binary)
+        return binary or self.choose(record.runtime)
 
     def binary(self, runtime: str) -> Binary:
         """The binary to ask about a runtime: that of its name, or what came with the plugin that serves the name.

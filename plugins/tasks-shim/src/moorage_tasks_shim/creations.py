@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any as Json
@@ -16,10 +17,9 @@ from google.protobuf.any_pb2 import Any
 from moorage_api.convert import mounts, typeurls
 from moorage_api.messages import runc_options
 from moorage_sdk import errors
-from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle, Creation
 from moorage_sys import faults
-from moorage_tasks_shim import records
+from moorage_tasks_shim import lodgings, records
 from moorage_tasks_shim.bundles import write
 from moorage_tasks_shim.carriers import Carrier
 from moorage_tasks_shim.logs import ShimLog
@@ -37,7 +37,7 @@ Adjust = Callable[[str, str, Mapping[str, Json]], Mapping[str, Json]]
 
 
 class Creator:
-    def __init__(self, registry: Registry, adjust: Adjust | None = None) -> None:
+    def __init__(self, registry: Registry[Task], adjust: Adjust | None = None) -> None:
         self._registry = registry
         self._adjust = adjust
         self._creating: set[tuple[str, str]] = set()
@@ -48,9 +48,10 @@ class Creator:
         Raises errors.AlreadyExists, and as carriers and shims do.
         """
         key = (namespace, creation.id)
-        if key in self._creating or self._registry.has(*key):
+        if key in self._creating or self._registry.taken(*key):
             raise errors.AlreadyExists(f'task "{creation.id}" in namespace "{namespace}": already exists')
-        carrier = self._registry.carriers.choose(creation.runtime)
+        lodging = lodgings.find(self._registry, namespace, creation)
+        carrier = lodging or self._registry.carriers.choose(creation.runtime)
         self._creating.add(key)
         making = asyncio.get_running_loop().create_task(self._create(namespace, creation, carrier))
         making.add_done_callback(lambda _: self._creating.discard(key))
@@ -63,7 +64,9 @@ class Creator:
     async def _create(self, namespace: str, creation: Creation, carrier: Carrier) -> int:
         registry = self._registry
         checkpoint = _checkpoint(creation)
-        record = Record(creation.runtime, creation.stdio, carrier.binary)
+        record = Record(
+            creation.runtime, creation.stdio, carrier.binary, sandbox=creation.sandbox if carrier.lodges else ""
+        )
         task = Task(await registry.disk(self._lay_out, namespace, creation, record), record, carrier)
         try:
             if carrier.logs:
@@ -106,23 +109,13 @@ class Creator:
     async def _start(self, task: Task, creation: Creation) -> None:
         """Get the shim and the connection to it."""
         registry, bundle = self._registry, task.bundle
-        endpoint = self._sandbox(task, creation)
-        if endpoint is None:
-            endpoint = await task.carrier.start(bundle, creation.options)
-        else:
+        endpoint = await task.carrier.start(bundle, creation.options)
+        if task.carrier.lodges:
             await registry.disk(write, Path(bundle.path, "sandbox"), creation.sandbox.encode())
-        task.record = Record(creation.runtime, creation.stdio, task.carrier.binary, endpoint)
-        if task.carrier.binary:  # a plugin finds its shims by itself
+        task.record = replace(task.record, endpoint=endpoint)
+        if task.carrier.binary or task.carrier.lodges:  # a plugin finds its shims by itself
             await registry.disk(records.save, bundle, task.record)
         task.attach(await registry.links.take(endpoint))
-
-    def _sandbox(self, task: Task, creation: Creation) -> Endpoint | None:
-        """The shim of the sandbox that the task belongs to: shims of version 3 carry all containers of a pod."""
-        namespace = task.bundle.namespace
-        if not task.carrier.binary or not creation.sandbox or not self._registry.has(namespace, creation.sandbox):
-            return None
-        endpoint = self._registry.get(namespace, creation.sandbox).record.endpoint
-        return endpoint if endpoint is not None and endpoint.version >= 3 else None
 
     async def _undo(self, task: Task) -> None:
         """Nothing stays of a task that could not be created. Whatever fails here is logged, the first error counts."""

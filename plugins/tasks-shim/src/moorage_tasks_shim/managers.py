@@ -21,18 +21,23 @@ from moorage_tasks_shim.tasks import Task
 
 
 class ShimTaskManager(TaskManager):
-    """Looks up the task and passes the call on; ``creator`` makes new ones, ``recovery`` brings back old ones."""
+    """Looks up the task and passes the call on; ``creator`` makes new ones, ``recovery`` brings back old ones.
 
-    def __init__(self, registry: Registry, creator: Creator, recovery: Recovery, state_timeout: float) -> None:
-        self._registry = registry
+    ``registry`` and ``recovery`` are there for the controller of sandboxes, which lives with the same shims.
+    """
+
+    def __init__(
+        self, registry: Registry[Task], creator: Creator, recovery: Recovery[Task], state_timeout: float
+    ) -> None:
+        self.registry = registry
         self._creator = creator
-        self._recovery = recovery
+        self.recovery = recovery
         self._state_timeout = state_timeout
 
     async def create(self, namespace: str, creation: Creation) -> int:
         required(namespace)
         identifiers.validate(creation.id, "task id")
-        await self._recovery.loaded()
+        await self.recovery.loaded()
         return await self._creator.create(namespace, creation)
 
     async def start(self, namespace: str, id: str, exec_id: str = "") -> int:
@@ -47,7 +52,7 @@ class ShimTaskManager(TaskManager):
             except errors.NotFound as error:
                 # The shim has lost it, for instance to a delete whose answer was cut off. What is left goes, too.
                 missing = error
-            await self._registry.remove(task)
+            await self.registry.remove(task)
         if missing:
             raise missing
         return Exit(said.exit_status, timestamps.from_message(said.exited_at), said.pid, id)
@@ -76,8 +81,8 @@ class ShimTaskManager(TaskManager):
 
     async def list(self, namespace: str) -> builtins.list[Process]:
         required(namespace)
-        await self._recovery.loaded()
-        states = await asyncio.gather(*map(self._listed, self._registry.of(namespace)))
+        await self.recovery.loaded()
+        states = await asyncio.gather(*map(self._listed, self.registry.of(namespace)))
         return [state for state in states if state is not None]
 
     async def kill(self, namespace: str, id: str, signal: int, *, exec_id: str = "", all: bool = False) -> None:
@@ -125,13 +130,13 @@ class ShimTaskManager(TaskManager):
         if not isinstance(request, types.RuntimeRequest):
             raise errors.InvalidArgument(f'request of type "{options.type_url}": unknown: invalid argument')
         asked = request.options.SerializeToString() if request.HasField("options") else b""
-        said = await self._registry.carriers.binary(request.runtime_path).info(asked)
+        said = await self.registry.carriers.binary(request.runtime_path).info(asked)
         return Payload(types.RuntimeInfo.DESCRIPTOR.full_name, said)
 
     async def _task(self, namespace: str, id: str) -> Task:
         required(namespace)
-        await self._recovery.loaded()
-        return self._registry.get(namespace, id)
+        await self.recovery.loaded()
+        return self.registry.get(namespace, id)
 
     async def _listed(self, task: Task) -> Process | None:
         try:

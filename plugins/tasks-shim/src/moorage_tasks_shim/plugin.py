@@ -1,4 +1,4 @@
-"""Registers the task manager under containerd's name for it."""
+"""Registers the task manager under containerd's name for it, and the controller of sandboxes that shims run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from moorage_sdk.durations import Duration
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.hooks import Chains
 from moorage_sdk.runtimes import RUNTIME
-from moorage_sdk.slots import InitContext, Plugin
+from moorage_sdk.sandboxes import SANDBOX_CONTROLLER, SandboxController
+from moorage_sdk.slots import InitContext, NoConfig, Plugin, Skip
 from moorage_sdk.tables import Table
 from moorage_sdk.tasks import TASKS, TaskManager
 from moorage_tasks_shim.binaries import Binary, Timeouts
 from moorage_tasks_shim.bootstraps import Daemon
 from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
+from moorage_tasks_shim.controllers import ShimSandboxController
 from moorage_tasks_shim.creations import Adjust, Creator
+from moorage_tasks_shim.foundations import Founder
 from moorage_tasks_shim.managers import ShimTaskManager
 from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.sandboxes import Sandbox
+from moorage_tasks_shim.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +71,7 @@ def make(ctx: InitContext, config: Config) -> TaskManager:
     bundles = Bundles(_passable(ctx.state), _passable(ctx.root))
     timeouts = _timeouts(ctx.table("timeouts"))
     carriers = Carriers(ctx.all(RUNTIME), _binaries(ctx, config, timeouts))
-    registry = Registry(bundles, carriers, timeouts)
+    registry = Registry(Task, bundles, carriers, timeouts)
     recovery = Recovery(registry, ctx.one(EXCHANGE))
     ctx.on_close(registry.close)
     ctx.export("log-uri-schemes", LOG_SCHEMES)
@@ -74,6 +79,23 @@ def make(ctx: InitContext, config: Config) -> TaskManager:
     # Tasks whose shim died while no daemon ran are to be told of now, not when somebody asks for the first.
     registry.background(recovery.loaded())
     return manager
+
+
+def make_controller(ctx: InitContext, config: NoConfig) -> SandboxController:
+    manager = ctx.one(TASKS)
+    if not isinstance(manager, ShimTaskManager):
+        raise Skip("the task manager is another's, and does not lend its shims")
+    tasks = manager.registry
+    bundles = Bundles(ctx.state, ctx.root)
+    registry = Registry(Sandbox, bundles, tasks.carriers, tasks.timeouts, tasks.links)
+    registry.meet(tasks)
+    tasks.meet(registry)
+    exchange = ctx.one(EXCHANGE)
+    recovery = Recovery(registry, exchange)
+    manager.recovery.follow(recovery)
+    ctx.on_close(registry.close)
+    registry.background(recovery.loaded())
+    return ShimSandboxController(registry, Founder(registry, exchange), recovery)
 
 
 def _binaries(ctx: InitContext, config: Config, timeouts: Timeouts) -> Callable[[Path], Binary]:
@@ -118,4 +140,5 @@ def _passable(folder: Path) -> Path:
     return folder
 
 
+controller = Plugin(SANDBOX_CONTROLLER, "shim", make_controller, requires=(TASKS, EXCHANGE))
 plugin = Plugin(TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE), uri_override=URI, tables=(TIMEOUTS,))

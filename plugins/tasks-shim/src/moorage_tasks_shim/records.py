@@ -23,12 +23,16 @@ BINARY = "shim-binary-path"
 
 @dataclass(frozen=True)
 class Record:
-    """``runtime`` as the client named it, ``binary`` the shim's path if a binary is the shim, ``stdio`` of init."""
+    """``runtime`` as the client named it, ``binary`` the shim's path if a binary is the shim, ``stdio`` of init.
+
+    ``sandbox`` is the id of the sandbox whose shim carries the task.
+    """
 
     runtime: str
     stdio: Stdio = NOWHERE
     binary: str = ""
     endpoint: Endpoint | None = None
+    sandbox: str = ""
 
 
 def save(bundle: Bundle, record: Record) -> None:
@@ -37,7 +41,7 @@ def save(bundle: Bundle, record: Record) -> None:
     write(folder / FILE, json.dumps(asdict(record)).encode())
     if record.binary:
         write(folder / BINARY, record.binary.encode())
-    if record.binary and record.endpoint:
+    if (record.binary or record.sandbox) and record.endpoint:
         answer = {"version": record.endpoint.version, "address": f"unix://{record.endpoint.path}", "protocol": "ttrpc"}
         write(folder / BOOTSTRAP, json.dumps(answer).encode())
 
@@ -48,7 +52,7 @@ def load(bundle: Bundle) -> Record:
     try:
         data = json.loads(path.read_bytes())
         endpoint = Endpoint(**data["endpoint"]) if data["endpoint"] else None
-        return Record(data["runtime"], Stdio(**data["stdio"]), data["binary"], endpoint)
+        return Record(data["runtime"], Stdio(**data["stdio"]), data["binary"], endpoint, data.get("sandbox", ""))
     except FileNotFoundError as error:
         raise errors.NotFound(f'task record "{path}": not found') from error
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:

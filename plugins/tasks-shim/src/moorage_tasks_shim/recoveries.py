@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Any, Generic, TypeVar
 
 from moorage_sdk import errors
 from moorage_sdk.events import Exchange
@@ -13,39 +14,46 @@ from moorage_tasks_shim import deaths, records
 from moorage_tasks_shim.carriers import UNKNOWN_STATUS
 from moorage_tasks_shim.logs import ShimLog
 from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.residents import Resident
 from moorage_tasks_shim.shims import Link
-from moorage_tasks_shim.tasks import Task
 
 log = logging.getLogger(__name__)
 
 PARALLEL = 16
 """Shims that are looked for at the same time."""
 
-ORPHAN_RUNTIME = "io.containerd.runc.v2"
-"""Who clears up a bundle that does not say whose it is."""
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
-class Recovery:
-    """Loads the tasks of an earlier daemon once, before anything else is answered."""
+T = TypeVar("T", bound=Resident)
 
-    def __init__(self, registry: Registry, exchange: Exchange) -> None:
+
+class Recovery(Generic[T]):
+    """Loads the tasks, or the sandboxes, of an earlier daemon once, before anything else is answered."""
+
+    def __init__(self, registry: Registry[T], exchange: Exchange) -> None:
         self._registry = registry
         self._exchange = exchange
         self._loading: asyncio.Task[None] | None = None
+        self._others: list[Recovery[Any]] = []
         self._slots = asyncio.Semaphore(PARALLEL)
         registry.on_lost(self._search)
 
     async def loaded(self) -> None:
-        """Returns when the tasks of an earlier daemon are known again. The first caller starts the search."""
+        """Returns when those of an earlier daemon are known again. The first caller starts the search."""
+        for other in self._others:
+            await other.loaded()
         if self._loading is None:
             self._loading = self._registry.background(self._load())
         if not self._loading.done():
             await asyncio.shield(self._loading)
 
-    def _search(self, task: Task) -> asyncio.Task[None]:
-        return self._registry.background(self._recover(task))
+    def follow(self, other: Recovery[Any]) -> None:
+        """What ``other`` loads must be known, too: a shim is not shut down while a resident of another kind uses it."""
+        self._others.append(other)
+
+    def _search(self, resident: T) -> asyncio.Task[None]:
+        return self._registry.background(self._recover(resident))
 
     async def _load(self) -> None:
         try:
@@ -53,30 +61,31 @@ class Recovery:
             await asyncio.gather(*map(self._load_bundle, found))
             await self._registry.disk(self._registry.bundles.tidy, self._registry.keys())
         except (OSError, errors.Error) as error:
-            log.error("tasks of an earlier daemon: not all are in order: %s", error)
+            log.error("%s of an earlier daemon: not all are in order: %s", self._registry.kind.kind, error)
 
     async def _load_bundle(self, bundle: Bundle) -> None:
-        task = await self._remembered(bundle)
-        if task is None:
+        resident = await self._remembered(bundle)
+        if resident is None:
             await self._clear_orphan(bundle)
             return
-        self._registry.add(task)
-        recovery = self._search(task)
+        self._registry.add(resident)
+        recovery = self._search(resident)
         # A shim that takes longer must not hold up the others' tasks: the search goes on, calls get Unavailable.
         await asyncio.wait([recovery], timeout=self._registry.timeouts.load)
 
-    async def _remembered(self, bundle: Bundle) -> Task | None:
+    async def _remembered(self, bundle: Bundle) -> T | None:
         try:
             record = await self._registry.disk(records.load, bundle)
             carrier = self._registry.carriers.remembered(record)
-            return Task(bundle, record, carrier, ShimLog(bundle) if carrier.logs else None)
+            return self._registry.kind(bundle, record, carrier, ShimLog(bundle) if carrier.logs else None)
         except (errors.Error, OSError) as error:
-            log.warning("bundle %s: no task: %s", bundle.path, error)
+            log.warning("bundle %s: no %s: %s", bundle.path, self._registry.kind.kind, error)
             return None
 
     async def _clear_orphan(self, bundle: Bundle) -> None:
         try:
-            await self._registry.carriers.choose(ORPHAN_RUNTIME).cleanup(bundle)
+            if self._registry.kind.orphans:
+                await self._registry.carriers.choose(self._registry.kind.orphans).cleanup(bundle)
         except errors.Error as error:
             log.warning("bundle %s: runtime not cleared: %s", bundle.path, error)
         try:
@@ -84,37 +93,37 @@ class Recovery:
         except (OSError, errors.Error) as error:
             log.error("bundle %s: not removed: %s", bundle.path, error)
 
-    async def _recover(self, task: Task) -> None:
-        """Find the task's shim, however long it takes, or learn that it is dead."""
+    async def _recover(self, resident: T) -> None:
+        """Find the resident's shim, however long it takes, or learn that it is dead."""
         pause = _FIRST_PAUSE
-        while self._registry.holds(task):
+        while self._registry.holds(resident):
             try:
                 async with self._slots:
-                    link = await self._reach(task)
+                    link = await self._reach(resident)
             except Exception as error:  # noqa: BLE001 - a runtime is foreign code, and its fault no reason to kill
-                if task.carrier.patient:
-                    log.warning("%s: shim not reached: %s", task.subject, error)
+                if resident.carrier.patient:
+                    log.warning("%s: shim not reached: %s", resident.subject, error)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
                 link = None
             if link is None:
-                await self._bury(task)
+                await self._bury(resident)
             else:
-                task.attach(link)
+                resident.attach(link)
             return
 
-    async def _reach(self, task: Task) -> Link | None:
-        """The connection to the shim; None when there is no shim, or it knows no such task."""
+    async def _reach(self, resident: T) -> Link | None:
+        """The connection to the shim; None when there is no shim, or it knows no such resident."""
         async with asyncio.timeout(self._registry.timeouts.load):
-            endpoint = await task.carrier.find(task.bundle, task.record)
+            endpoint = await resident.find()
             if endpoint is None:
                 return None
             link = await self._registry.links.take(endpoint)
             try:
-                await link.call(task.bundle.namespace, "State", id=task.bundle.id)
+                await resident.greet(link)
             except errors.NotFound:
-                await self._registry.shut_down(link, task.bundle)
+                await self._registry.shut_down(link, resident.bundle)
                 await self._registry.links.release(link)
                 return None
             except BaseException:
@@ -122,15 +131,15 @@ class Recovery:
                 raise
             return link
 
-    async def _bury(self, task: Task) -> None:
+    async def _bury(self, resident: T) -> None:
         """The shim is dead: kill what it left, tell everybody, remove the rest."""
-        log.warning("%s: its shim is dead, clearing up", task.subject)
+        log.warning("%s: its shim is dead, clearing up", resident.subject)
         try:
-            exited = await task.carrier.cleanup(task.bundle)
+            exited = await resident.clean_up()
         except errors.Error as error:
-            log.error("%s: not cleared up: %s", task.subject, error)
-            exited = Exit(UNKNOWN_STATUS, time.time_ns(), id=task.bundle.id)
-        if self._registry.holds(task):
-            deaths.announce(self._exchange, *task.key, exited)
-        task.end(exited)
-        await self._registry.remove(task, shutdown=False)
+            log.error("%s: not cleared up: %s", resident.subject, error)
+            exited = Exit(UNKNOWN_STATUS, time.time_ns(), id=resident.bundle.id)
+        if self._registry.holds(resident):
+            deaths.announce(self._exchange, *resident.key, exited)
+        resident.end(exited)
+        await self._registry.remove(resident, shutdown=False)

@@ -1,4 +1,4 @@
-"""All tasks of the daemon, and what they share."""
+"""All tasks of the daemon, or all its sandboxes, and what they share."""
 
 from __future__ import annotations
 
@@ -6,68 +6,92 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle
 from moorage_tasks_shim.binaries import Timeouts
 from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
+from moorage_tasks_shim.residents import Resident
 from moorage_tasks_shim.shims import Link, Links
-from moorage_tasks_shim.tasks import Task
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
+T = TypeVar("T", bound=Resident)
 
 
-class Registry:
-    """Tasks by namespace and id, with the pool, the connections and the background work that they share."""
+class Registry(Generic[T]):
+    """Residents of one ``kind`` by namespace and id, with the pool and the background work that they share.
 
-    def __init__(self, bundles: Bundles, carriers: Carriers, timeouts: Timeouts) -> None:
+    ``links`` are shared with the residents of other kinds, so that a shim is known to be used by both.
+    """
+
+    def __init__(
+        self, kind: type[T], bundles: Bundles, carriers: Carriers, timeouts: Timeouts, links: Links | None = None
+    ) -> None:
+        self.kind = kind
         self.bundles = bundles
         self.carriers = carriers
         self.timeouts = timeouts
-        self.links = Links(self._lost)
-        self._disk = ThreadPoolExecutor(4, thread_name_prefix="moorage-tasks")
-        self._tasks: dict[tuple[str, str], Task] = {}
+        self.links = links or Links()
+        self.links.on_lost(self._lost)
+        self._owns_links = links is None
+        self._disk = ThreadPoolExecutor(4, thread_name_prefix=f"moorage-{kind.kind}")
+        self._residents: dict[tuple[str, str], T] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self._search: Callable[[Task], object] | None = None
+        self._search: Callable[[T], object] | None = None
+        self._neighbours: list[Registry[Any]] = []
 
-    def get(self, namespace: str, id: str) -> Task:
+    def get(self, namespace: str, id: str) -> T:
         """Raises errors.NotFound."""
-        task = self._tasks.get((namespace, id))
-        if task is None:
-            raise errors.NotFound(f'task "{id}" in namespace "{namespace}": not found')
-        return task
+        resident = self._residents.get((namespace, id))
+        if resident is None:
+            raise errors.NotFound(f'{self.kind.kind} "{id}" in namespace "{namespace}": not found')
+        return resident
 
-    def of(self, namespace: str) -> list[Task]:
-        """The tasks of a namespace, by id."""
-        return [self._tasks[key] for key in sorted(self._tasks) if key[0] == namespace]
+    def of(self, namespace: str) -> list[T]:
+        """Those of a namespace, by id."""
+        return [self._residents[key] for key in sorted(self._residents) if key[0] == namespace]
 
     def has(self, namespace: str, id: str) -> bool:
-        return (namespace, id) in self._tasks
+        return (namespace, id) in self._residents
 
-    def add(self, task: Task) -> None:
-        self._tasks[task.key] = task
+    def meet(self, other: Registry[Any]) -> None:
+        """Neither takes an id that the other has, for a shim's socket goes by it. To be said to both."""
+        self._neighbours.append(other)
+
+    def taken(self, namespace: str, id: str) -> bool:
+        """Whether anybody has the id."""
+        return any(each.has(namespace, id) for each in (self, *self._neighbours))
+
+    def host(self, namespace: str, id: str) -> Resident | None:
+        """Whose shim a container of the sandbox ``id`` may live in: a sandbox's, or that of the first container of a
+        pod, which goes by the pod's id."""
+        hosts = (each.get(namespace, id) for each in (*self._neighbours, self) if each.has(namespace, id))
+        return next(hosts, None)
+
+    def add(self, resident: T) -> None:
+        self._residents[resident.key] = resident
 
     def keys(self) -> frozenset[tuple[str, str]]:
-        """Namespace and id of every task."""
-        return frozenset(self._tasks)
+        """Namespace and id of each."""
+        return frozenset(self._residents)
 
-    def holds(self, task: Task) -> bool:
-        """Whether it is still this very task that goes by its id."""
-        return self._tasks.get(task.key) is task
+    def holds(self, resident: T) -> bool:
+        """Whether it is still this very one that goes by its id."""
+        return self._residents.get(resident.key) is resident
 
-    def on_lost(self, search: Callable[[Task], object]) -> None:
-        """Call ``search`` for each task whose connection ends by itself."""
+    def on_lost(self, search: Callable[[T], object]) -> None:
+        """Call ``search`` for each whose connection ends by itself."""
         self._search = search
 
-    def lost(self, task: Task) -> None:
+    def lost(self, resident: T) -> None:
         """Its connection ended by itself: the shim is out of reach until it is found again."""
-        task.attach(None)
+        resident.attach(None)
         if self._search:
-            self._search(task)
+            self._search(resident)
 
     async def disk(self, work: Callable[..., R], *args: Any) -> R:
         """Run what touches files and mounts. Work that has begun goes on when the caller is cancelled."""
@@ -84,28 +108,29 @@ class Registry:
         """Let go of all shims; they and their containers live on."""
         for task in list(self._background):
             task.cancel()
-        self.links.abandon()
-        for each in self._tasks.values():
+        if self._owns_links:
+            self.links.abandon()
+        for each in self._residents.values():
             if each.log:
                 each.log.close()
         self._disk.shutdown(wait=False, cancel_futures=True)
 
-    async def remove(self, task: Task, *, shutdown: bool = True) -> None:
-        """The task is deleted: forget it, tell its shim, and remove the bundle. What fails is logged."""
-        if self.holds(task):
-            del self._tasks[task.key]
-        link = task.link
+    async def remove(self, resident: T, *, shutdown: bool = True) -> None:
+        """It is deleted: forget it, tell its shim, and remove the bundle. What fails is logged."""
+        if self.holds(resident):
+            del self._residents[resident.key]
+        link = resident.link
         if link is not None:
-            task.attach(None)  # before anything is awaited: a link is released once
+            resident.attach(None)  # before anything is awaited: a link is released once
             if shutdown:
-                await self.shut_down(link, task.bundle)
+                await self.shut_down(link, resident.bundle)
             await self.links.release(link)
-        if task.log:
-            task.log.close()
+        if resident.log:
+            resident.log.close()
         try:
-            await self.disk(self.bundles.delete, task.bundle)
+            await self.disk(self.bundles.delete, resident.bundle)
         except (OSError, errors.Error) as error:
-            log.error("%s: bundle not removed: %s", task.subject, error)
+            log.error("%s: bundle not removed: %s", resident.subject, error)
 
     async def shut_down(self, link: Link, bundle: Bundle) -> None:
         """Tell a shim that it may go, unless others live behind it."""
@@ -120,11 +145,11 @@ class Registry:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("work on tasks: failed", exc_info=error)
+            log.error("work on %ss: failed", self.kind.kind, exc_info=error)
 
     async def _lost(self, link: Link) -> None:
-        orphans = [task for task in self._tasks.values() if task.link is link]
+        orphans = [each for each in self._residents.values() if each.link is link and not each.leaving]
         if orphans:
-            log.warning("shim %s: disconnected, %d tasks", link.path, len(orphans))
-        for task in orphans:
-            self.lost(task)
+            log.warning("shim %s: disconnected (%s: %d)", link.path, self.kind.kind, len(orphans))
+        for resident in orphans:
+            self.lost(resident)

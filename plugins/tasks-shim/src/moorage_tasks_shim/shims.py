@@ -1,6 +1,6 @@
-"""Connections to shims, and the Task API spoken over them.
+"""Connections to shims, and the Task and Sandbox APIs spoken over them.
 
-One connection serves all tasks behind a socket: all containers of the node for the monitor, one or a pod's for others.
+One connection serves all behind a socket: all containers of the node for the monitor, one or a pod's for others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from moorage_ttrpc.clients import Client, connect
 NAMESPACE = "containerd-namespace-ttrpc"
 """pkg/namespaces/ttrpc.go in containerd v2.3."""
 
+SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
+
 CONNECT_TIMEOUT = 5.0
+
+Lost = Callable[["Link"], Coroutine[Any, Any, None]]
 
 
 class Link:
@@ -54,16 +58,24 @@ class Link:
         Raises what the shim answers, errors.Unavailable when the connection is lost, errors.DeadlineExceeded.
         """
         try:
-            return await self._call(namespace, method, timeout, fields)
+            return await self._call(self._task, namespace, method, timeout, fields)
         except errors.Unimplemented:
             if self.version <= 2:
                 raise
             # A shim may say 3 and hold a task of before its own upgrade (clientVersionDowngrader in shim.go).
             self.version = 2
-            return await self._call(namespace, method, timeout, fields)
+            return await self._call(self._task, namespace, method, timeout, fields)
 
-    async def _call(self, namespace: str, method: str, timeout: float | None, fields: dict[str, Any]) -> Any:
-        service = methods.service(f"containerd.task.v{self.version}.Task")
+    async def call_sandbox(self, namespace: str, method: str, timeout: float | None = None, **fields: Any) -> Any:
+        """The same of the Sandbox API, which not every shim has: errors.Unimplemented."""
+        return await self._call(SANDBOX, namespace, method, timeout, fields)
+
+    @property
+    def _task(self) -> str:
+        return f"containerd.task.v{self.version}.Task"
+
+    async def _call(self, name: str, namespace: str, method: str, timeout: float | None, fields: dict[str, Any]) -> Any:
+        service = methods.service(name)
         known = service.methods[method]
         request = known.request(**fields).SerializeToString()
         metadata = ((NAMESPACE, namespace),)
@@ -72,13 +84,16 @@ class Link:
 
 
 class Links:
-    """All connections by path. ``lost`` is called for each that ended without having been released."""
+    """All connections by path. Each of ``lost`` is called for one that ended without having been released."""
 
-    def __init__(self, lost: Callable[[Link], Coroutine[Any, Any, None]]) -> None:
-        self._lost = lost
+    def __init__(self, *lost: Lost) -> None:
+        self._lost = list(lost)
         self._links: dict[str, Link] = {}
         self._connecting: dict[str, asyncio.Lock] = {}
         self._watchers: set[asyncio.Task[None]] = set()
+
+    def on_lost(self, lost: Lost) -> None:
+        self._lost.append(lost)
 
     async def take(self, endpoint: Endpoint) -> Link:
         """The connection to an endpoint, for one more task. Raises errors.Unavailable."""
@@ -121,4 +136,6 @@ class Links:
     async def _watch(self, link: Link) -> None:
         await link.closed()
         if self._links.get(link.path) is link:
-            await self._lost(link)
+            del self._links[link.path]
+            for lost in self._lost:
+                await lost(link)

@@ -69,7 +69,9 @@ class Process:
 class Creation:
     """What a task is created from. ``spec`` is the OCI runtime specification, JSON.
 
-    ``runtime`` is the name or absolute path of a runtime, ``options`` what it is told.
+    ``runtime`` is the name or absolute path of a runtime, ``options`` what it is told. A task of a sandbox is created
+    in the shim at ``address`` (``ttrpc+unix:///run/x.sock``), which speaks ``version`` of the Task API, if whoever made
+    the sandbox told; else where the manager knows the sandbox to be.
     """
 
     id: str
@@ -80,6 +82,8 @@ class Creation:
     options: Payload | None = None
     checkpoint: Descriptor | None = None
     sandbox: str = ""
+    address: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moorage_api import methods
 from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle, Status
-from moorage_testkit.fakes.shims import NAMESPACE, Shim, ShimRuntime
+from moorage_testkit.fakes.shims import NAMESPACE, SANDBOX, Shim, ShimRuntime
 from moorage_ttrpc.clients import Client, connect
 
 
@@ -76,5 +77,44 @@ def test_its_runtime_says_where_it_is_or_what_it_is_told_to(tmp_path: Path) -> N
             await runtime.find(bundle)
         await runtime.cleanup(bundle)
         assert runtime.cleaned == [bundle]
+
+    asyncio.run(run())
+
+
+async def ask_sandbox(client: Client, method: str, **fields: object) -> Any:
+    service = methods.service(SANDBOX)
+    request = service.methods[method].request(sandbox_id="pod", **fields).SerializeToString()
+    answer = await client.call(SANDBOX, method, request, metadata=[(NAMESPACE, "ns")])
+    return service.methods[method].response.FromString(answer)
+
+
+def test_sandboxes(tmp_path: Path) -> None:
+    async def run() -> None:
+        left: list[str] = []
+        async with Shim(tmp_path / "s", sandboxes={}, leave=lambda: left.append("left")) as shim:
+            client = await connect(shim.path)
+            with pytest.raises(errors.NotFound):
+                await ask_sandbox(client, "PingSandbox")
+            await ask_sandbox(client, "CreateSandbox", netns_path="/n")
+            with pytest.raises(errors.AlreadyExists):
+                await ask_sandbox(client, "CreateSandbox")
+            assert (await ask_sandbox(client, "StartSandbox")).pid == 42
+            for method in ("PingSandbox", "Platform", "SandboxMetrics"):
+                await ask_sandbox(client, method)
+            assert (await ask_sandbox(client, "SandboxStatus", verbose=True)).state == "SANDBOX_READY"
+            waiting = asyncio.create_task(ask_sandbox(client, "WaitSandbox"))
+            await ask_sandbox(client, "StopSandbox")
+            assert (await waiting).exit_status == 137
+            shim.fail["PingSandbox"] = errors.Internal("x")
+            with pytest.raises(errors.Internal):
+                await ask_sandbox(client, "PingSandbox")
+            await ask_sandbox(client, "ShutdownSandbox")
+            assert (shim.sandboxes, left) == ({}, ["left"])
+            await client.close()
+        async with Shim(tmp_path / "s") as plain:
+            client = await connect(plain.path)
+            with pytest.raises(errors.Unimplemented):
+                await ask_sandbox(client, "CreateSandbox")
+            await client.close()
 
     asyncio.run(run())

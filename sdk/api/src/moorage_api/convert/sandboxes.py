@@ -56,6 +56,5 @@ def metric_from_message(message: types.Metric) -> Metric:
 
 def metric_to_message(metric: Metric) -> types.Metric:
     """The message."""
-    return types.Metric(
-        id=metric.id, timestamp=timestamps.to_message(metric.timestamp), data=payloads.to_optional(metric.data)
-    )
+    at = timestamps.to_message(metric.timestamp) if metric.timestamp else None
+    return types.Metric(id=metric.id, timestamp=at, data=payloads.to_optional(metric.data))

@@ -1,10 +1,15 @@
-"""A shim without containers: containerd's Task API over ttrpc, with the states and errors of the real one."""
+"""A shim without containers: containerd's Task API over ttrpc, with the states and errors of the real one, and the
+Sandbox API beside it.
+
+``moorage_testkit.programs`` makes a program of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +25,7 @@ from moorage_ttrpc.methods import Call, bind
 from moorage_ttrpc.servers import Server
 
 NAMESPACE = "containerd-namespace-ttrpc"
+SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 
 
 @dataclass
@@ -34,12 +40,29 @@ class Process:
 
 
 @dataclass
+class Sandbox:
+    """One sandbox, with what it was created from."""
+
+    request: Any
+    exited: asyncio.Future[int]
+    state: str = "SANDBOX_NOTREADY"
+    created_at: int = 0
+    exited_at: int = 0
+
+
+@dataclass
 class Shim:
-    """``tasks`` by namespace, id and exec id. ``fail`` names methods that raise, ``hang`` those that never answer."""
+    """``tasks`` by namespace, id and exec id. ``fail`` names methods that raise, ``hang`` those that never answer.
+
+    ``sandboxes`` by namespace and id; None for a shim that does not know the Sandbox API. ``leave`` is called when a
+    sandbox is shut down, which is the end of most shims that have one.
+    """
 
     path: Path
     version: int = 3
     tasks: dict[tuple[str, str, str], Process] = field(default_factory=dict)
+    sandboxes: dict[tuple[str, str], Sandbox] | None = None
+    leave: Callable[[], object] = lambda: None
     fail: dict[str, errors.Error] = field(default_factory=dict)
     hang: set[str] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
@@ -50,6 +73,10 @@ class Shim:
         """Serve. May be called again after ``stop``, with the tasks that there were."""
         names = [f"containerd.task.v{version}.Task" for version in (2, 3) if version <= self.version]
         services = {name: self._bound(name) for name in names}
+        if self.sandboxes is not None:
+            service = methods.service(SANDBOX)
+            handlers = {method: self._sandbox_handler(service, method) for method in service.methods}
+            services[SANDBOX] = bind(service.methods, handlers)
         self._server = Server(services)
         await self._server.serve(self.path)
 
@@ -88,6 +115,80 @@ class Shim:
             return await getattr(self, f"_{method.lower()}")(request, key, response)
 
         return handle
+
+    def _sandbox_handler(self, service: methods.Service, method: str) -> Any:
+        async def handle(request: Any, call: Call) -> Any:
+            self.calls[method] += 1
+            if method in self.hang:
+                await asyncio.get_running_loop().create_future()
+            if method in self.fail:
+                raise self.fail[method]
+            key = (call.value(NAMESPACE), request.sandbox_id)
+            if method != "CreateSandbox" and key not in (self.sandboxes or {}):
+                raise errors.NotFound(f"sandbox {request.sandbox_id}: not found")
+            said = await getattr(self, f"_{method.lower()}")(request, key)
+            return service.methods[method].response(**said)
+
+        return handle
+
+    def end_sandbox(self, namespace: str, id: str, status: int = 0) -> None:
+        """Let it end."""
+        sandbox = self._sandbox((namespace, id))
+        sandbox.state, sandbox.exited_at = "SANDBOX_NOTREADY", time.time_ns()
+        if not sandbox.exited.done():
+            sandbox.exited.set_result(status)
+
+    def _sandbox(self, key: tuple[str, str]) -> Sandbox:
+        assert self.sandboxes is not None
+        return self.sandboxes[key]
+
+    async def _createsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        assert self.sandboxes is not None
+        if key in self.sandboxes:
+            raise errors.AlreadyExists(f"sandbox {request.sandbox_id}: already exists")
+        self.sandboxes[key] = Sandbox(request, asyncio.get_running_loop().create_future(), created_at=time.time_ns())
+        return {}
+
+    async def _startsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        sandbox = self._sandbox(key)
+        sandbox.state = "SANDBOX_READY"
+        return {"pid": 42, "created_at": timestamps.to_message(sandbox.created_at)}
+
+    async def _platform(self, request: Any, key: tuple[str, str]) -> Any:
+        return {"platform": {"os": "linux", "architecture": "riscv64"}}
+
+    async def _stopsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        self.end_sandbox(*key, status=137)
+        return {}
+
+    async def _waitsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        sandbox = self._sandbox(key)
+        status = await asyncio.shield(sandbox.exited)
+        return {"exit_status": status, "exited_at": timestamps.to_message(sandbox.exited_at)}
+
+    async def _sandboxstatus(self, request: Any, key: tuple[str, str]) -> Any:
+        sandbox = self._sandbox(key)
+        return {
+            "sandbox_id": request.sandbox_id,
+            "pid": 42 if sandbox.state == "SANDBOX_READY" else 0,
+            "state": sandbox.state,
+            "info": {"scripted": "yes"} if request.verbose else {},
+            "created_at": timestamps.to_message(sandbox.created_at),
+            "exited_at": timestamps.to_message(sandbox.exited_at),
+        }
+
+    async def _pingsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        return {}
+
+    async def _shutdownsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        assert self.sandboxes is not None
+        self.end_sandbox(*key, status=137)
+        del self.sandboxes[key]
+        self.leave()
+        return {}
+
+    async def _sandboxmetrics(self, request: Any, key: tuple[str, str]) -> Any:
+        return {"metrics": {"id": request.sandbox_id, "data": {"type_url": "io.containerd.cgroups.v2.Metrics"}}}
 
     def _get(self, key: tuple[str, str, str]) -> Process:
         if key not in self.tasks:

@@ -1,0 +1,47 @@
+"""Where the containers of a sandbox are created: in its shim, if that carries more than one (containerd's Start in
+core/runtime/v2/shim_manager.go)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorage_sdk import errors
+from moorage_sdk.runtimes import Endpoint
+from moorage_sdk.tasks import Creation
+from moorage_tasks_shim.bootstraps import VERSIONS
+from moorage_tasks_shim.carriers import Lodging
+from moorage_tasks_shim.registries import Registry
+from moorage_ttrpc import sockets
+
+_SEVERAL = 3
+"""Shims since this version of the Task API carry all containers of a sandbox; earlier ones only say so."""
+
+
+def find(registry: Registry[Any], namespace: str, creation: Creation) -> Lodging | None:
+    """The shim that takes the task; None when it gets one of its own.
+
+    Raises errors.InvalidArgument for an address that is none, errors.Unimplemented for one that is not spoken to here.
+    """
+    if not creation.sandbox:
+        return None
+    if creation.address:
+        return Lodging(_endpoint(creation.address, creation.version))
+    host = registry.host(namespace, creation.sandbox)
+    endpoint = host.record.endpoint if host is not None and host.carrier.binary else None
+    if host is None or endpoint is None or endpoint.version < _SEVERAL:
+        return None
+    return Lodging(endpoint, host.carrier)
+
+
+def _endpoint(address: str, version: int) -> Endpoint:
+    """Of ``ttrpc+unix:///run/x.sock``. Whoever told it ends the shim, so that it counts as everybody's."""
+    protocol, plus, rest = address.partition("+")
+    if not plus:
+        raise errors.InvalidArgument(
+            f'sandbox address "{address}": no protocol: invalid argument', hint="write it as ttrpc+unix:///path"
+        )
+    if protocol != "ttrpc" or not rest.startswith("unix://"):
+        raise errors.Unimplemented(f'sandbox address "{address}": neither ttrpc nor a unix socket: not implemented')
+    if version not in VERSIONS:
+        raise errors.Unimplemented(f"shim version {version}: not implemented")
+    return Endpoint(str(sockets.path_of(rest)), version, shared=True)
