@@ -21,7 +21,7 @@ from moorage_testkit.daemons import Daemon
 from moorage_testkit.traces import Process, Trace
 from moorage_testkit.worlds import Finding, World, compare, verify_world
 
-EMPTY = Trace((), (), (), {}, {}, {}, (), {}, {}, {}, ())
+EMPTY = Trace((), (), (), {}, {}, {}, (), {}, {}, {}, {})
 BUNDLE = "/state/io.containerd.runtime.v2.task/default/web"
 WORLD = World("/daemon.sock", Path("/root"), Path("/state"))
 NAMESPACE = f"worlds-{os.getpid()}"
@@ -74,7 +74,7 @@ def test_a_foreign_shim_belongs_to_its_task() -> None:
         ({"runtimes": {"/run/gone": ("default", "gone")}}, ("+", "runtime state")),
         ({"bundles": {BUNDLE: ("default", "web"), "/state/gone": ("default", "gone")}}, ("+", "bundle")),
         ({"loose": ("/state/fifo",)}, ("+", "loose file")),
-        ({"loops": ("/dev/loop0",)}, ("+", "loop device")),
+        ({"loops": {"/dev/loop0": "/file"}}, ("+", "loop device")),
         ({"layers": {"overlayfs": frozenset({"1", "2"})}}, ("+", "snapshot")),
         ({"layers": {"overlayfs": frozenset()}}, ("-", "snapshot")),
         ({"blobs": {"sha256:aa": 3, "sha256:bb": 1}}, ("+", "blob")),
@@ -108,6 +108,12 @@ def test_references_of_ingests(backend: str) -> None:
     trace = replace(EMPTY, ingests={"/ingest/x": backend})
     assert findings(Claims(refs={"default/layer/1"}), trace) == []
     assert findings(Claims(refs={"other/layer/1"}), trace) == [("+", "ingest")]
+
+
+def test_activations_have_mounts_and_devices() -> None:
+    trace = replace(EMPTY, mounts=("/state/t/1/0",), loops={"/dev/loop0": "/disk"})
+    assert findings(Claims(points={"/state/t/1/0"}, disks={"/disk"}), trace) == []
+    assert findings(Claims(points={"/state/t/2/0"}, disks={"/other"}), trace) == [("+", "mount"), ("+", "loop device")]
 
 
 def test_views_hide_their_directory_and_no_more() -> None:

@@ -17,6 +17,7 @@ from moorage_client.events import Events
 from moorage_client.garbage import Garbage
 from moorage_client.images import Images
 from moorage_client.leases import Leases
+from moorage_client.mounts import Mounts
 from moorage_client.namespaces import Namespaces
 from moorage_client.plugins import Plugins
 from moorage_client.snapshots import Snapshots
@@ -49,6 +50,7 @@ class Client:
         self.garbage = Garbage(caller)
         self.images = Images(caller)
         self.leases = Leases(caller)
+        self.mounts = Mounts(caller)
         self.namespaces = Namespaces(caller)
         self.plugins = Plugins(caller)
         self.tasks = Tasks(caller)

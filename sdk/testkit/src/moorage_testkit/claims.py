@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_client.clients import Client, connect
-from moorage_sdk import content
+from moorage_sdk import content, errors
 from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Info, Kind
 from moorage_sdk.tasks import Status
@@ -51,7 +51,8 @@ class Task:
 class Claims:
     """``layers`` by snapshotter are directory names; ``hidden`` counts snapshots whose directory no mount shows.
 
-    ``broken`` are claims that contradict each other, each a sentence.
+    ``broken`` are claims that contradict each other, each a sentence. ``points`` are the mount points of activations,
+    ``disks`` what is mounted there, which may be files.
     """
 
     pid: int = 0
@@ -61,6 +62,8 @@ class Claims:
     layers: dict[str, set[str]] = field(default_factory=dict)
     hidden: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    points: set[str] = field(default_factory=set)
+    disks: set[str] = field(default_factory=set)
 
 
 async def namespaces(address: str) -> frozenset[str]:
@@ -93,6 +96,7 @@ async def ask(address: str, root: Path) -> Claims:
         async with connect(address, namespace) as client:
             await _content(client, claims)
             await _tasks(client, claims)
+            await _activations(client, claims)
             async with client.leased() as leased:
                 for snapshotter in snapshotters:
                     await _snapshots(leased, snapshotter, root, claims)
@@ -135,6 +139,16 @@ async def _tasks(client: Client, claims: Claims) -> None:
         if task.alive:
             pids = frozenset(each.pid for each in await client.tasks.pids(task.id)) | {task.pid}
         claims.tasks.append(Task(task.namespace, task.id, task.pid, task.status, rootfs, pids))
+
+
+async def _activations(client: Client, claims: Claims) -> None:
+    try:
+        found = await client.mounts.list()
+    except errors.Unimplemented:
+        return  # before containerd 2.2
+    for active in (each for activation in found for each in activation.active):
+        claims.points.add(active.mount_point)
+        claims.disks.add(active.mount.source)
 
 
 async def _snapshots(client: Client, snapshotter: str, root: Path, claims: Claims) -> None:

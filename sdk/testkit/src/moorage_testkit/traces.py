@@ -55,7 +55,7 @@ class Trace:
     layers: dict[str, frozenset[str]]
     blobs: dict[str, int]
     ingests: dict[str, str]
-    loops: tuple[str, ...]
+    loops: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def look(place: Place, daemon: int) -> Trace:
         layers=_layers(place),
         blobs=_blobs(place),
         ingests=_ingests(place),
-        loops=tuple(_loops(place)),
+        loops=dict(_loops(place)),
     )
 
 
@@ -281,7 +281,8 @@ def _ingests(place: Place) -> dict[str, str]:
     return found
 
 
-def _loops(place: Place) -> Iterator[str]:
+def _loops(place: Place) -> Iterator[tuple[str, str]]:
+    """Devices with the files in them, of those that lie beneath the directories."""
     roots = tuple(str(path.resolve()) + "/" for path in (place.root, place.state))
     for file in Path("/sys/block").glob("loop*/loop/backing_file"):
         try:
@@ -289,7 +290,7 @@ def _loops(place: Place) -> Iterator[str]:
         except OSError:
             continue  # detached while it was looked at
         if backing.startswith(roots):
-            yield f"/dev/{file.parts[-3]} ({backing})"
+            yield f"/dev/{file.parts[-3]}", backing
 
 
 def _children(folder: Path) -> list[Path]:

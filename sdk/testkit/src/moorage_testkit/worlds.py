@@ -114,7 +114,9 @@ def compare(claims: Claims, trace: Trace, before: dict[str, frozenset[str]], wor
     yield from _owned("runtime state", trace.runtimes, known)
     yield from _owned("bundle", trace.bundles, known)
     yield from (Finding("+", "loose file", path, "belongs to nothing") for path in trace.loose)
-    yield from (Finding("+", "loop device", device, "belongs to nothing") for device in trace.loops)
+    for device, file in trace.loops.items():
+        if file not in claims.disks:
+            yield Finding("+", "loop device", f"{device} ({file})", "belongs to nothing")
     yield from _layers(claims, trace, before)
     yield from _content(claims, trace)
 
@@ -135,7 +137,7 @@ def _mounts(claims: Claims, trace: Trace) -> Iterator[Finding]:
     allowed = {_bundle(task.key, trace) + "/rootfs" for task in claims.tasks}
     there = Counter(trace.mounts)
     for point, times in there.items():
-        if point not in allowed:
+        if point not in allowed | claims.points:
             yield Finding("+", "mount", point, "of no task")
         elif times > 1:
             yield Finding("!", "mount", point, f"mounted {times} times")
