@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pytest
 
@@ -22,6 +23,11 @@ def test_an_entry_of_a_file_replaces_the_default_whole() -> None:
         "second": Entry("/y"),
         "third": Entry(),
     }
+
+
+def test_what_a_context_hands_out_can_be_read() -> None:
+    """It is read only, and so no dict."""
+    assert WAYS.read(MappingProxyType({"first": {"path": "/z"}}))["first"] == Entry("/z")
 
 
 def test_entries_may_be_plain_values() -> None:

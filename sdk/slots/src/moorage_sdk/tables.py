@@ -37,7 +37,7 @@ class Table(Generic[E]):
 
     def read(self, found: Mapping[str, object]) -> Mapping[str, E]:
         """All entries, defaults included. Raises errors.InvalidArgument; the kernel has refused such a file before."""
-        decoded = self.decode(found)
+        decoded = self.decode(dict(found))
         if decoded.value is None:
             raise errors.InvalidArgument("; ".join(map(str, decoded.faults)))
         return {**self.entries, **decoded.value}
