@@ -5,7 +5,7 @@ import time
 import pytest
 
 from moorage_sdk import errors
-from moorage_transfer_local.documents import MAX_DEPTH, load
+from moorage_transfer_local.documents import MAX_DEPTH, MAX_VALUES, dump, load, load_list
 
 
 def test_an_object_is_read() -> None:
@@ -58,3 +58,30 @@ def test_a_string_without_an_end_takes_no_time() -> None:
 def test_a_string_without_an_end_is_refused(data: bytes) -> None:
     with pytest.raises(errors.InvalidArgument, match="not acceptable JSON"):
         load(data, "it")
+
+
+def test_lists_are_lists_or_null() -> None:
+    assert load_list(b"[1]", "it") == [1]
+    assert load_list(b"null", "it") is None
+    for data in (b"{}", b'"x"', b"[", b"[" * 100):
+        with pytest.raises(errors.InvalidArgument, match="it: "):
+            load_list(data, "it")
+
+
+def test_values_have_a_limit() -> None:
+    assert len(load_list(b"[" + b"1," * MAX_VALUES + b"1]", "it") or []) == MAX_VALUES + 1
+    with pytest.raises(errors.InvalidArgument, match="values"):
+        load_list(b"[" + b"1," * (MAX_VALUES + 1) + b"1]", "it")
+
+
+def test_half_a_character_is_refused_and_a_whole_one_is_not() -> None:
+    assert load(b'{"a":"\\ud83d\\ude00"}', "it") == {"a": "\U0001f600"}
+    for half in (b"\\ud83d", b"\\uDE00"):
+        with pytest.raises(errors.InvalidArgument, match="not acceptable JSON"):
+            load(b'{"a":"' + half + b'"}', "it")
+
+
+def test_documents_are_written_as_go_writes_them() -> None:
+    assert dump({"b": [1, None, "<&>"], "a": "ü\u2028"}) == (
+        '{"b":[1,null,"\\u003c\\u0026\\u003e"],"a":"ü\\u2028"}'.encode()
+    )

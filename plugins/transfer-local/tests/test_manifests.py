@@ -183,3 +183,12 @@ def test_ingests_are_named_as_clients_name_them(media_type: str, kind: str) -> N
     assert manifests.ingest_reference(Descriptor(media_type, digest(1), 1)) == f"{kind}-{digest(1)}"
     named = Descriptor(media_type, digest(1), 1, {"org.opencontainers.image.ref.name": "v1"})
     assert manifests.ingest_reference(named) == f"{kind}-v1@{digest(1)}"
+
+
+def test_a_platform_alone_can_be_read_of_a_configuration() -> None:
+    target = Descriptor(OCI_CONFIG, digest(1), 1)
+    read = manifests.parse_platform(b'{"os":"Linux","architecture":"aarch64","variant":"v8"}', target)
+    assert (read.os, read.architecture, read.variant) == ("linux", "arm64", "")
+    assert manifests.parse_platform(b"{}", target).os == "linux"
+    with pytest.raises(errors.InvalidArgument, match="platform is malformed"):
+        manifests.parse_platform(b'{"os":1}', target)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from moorage_sdk import errors, labels, platforms
-from moorage_sdk.transfers import Pull, Unpack
+from moorage_sdk.transfers import ExtraName, Pull, Unpack
 from moorage_testkit.fakes.content import MemoryWriter
 from moorage_testkit.images import File, Layout, layer, push
 from moorage_testkit.registries import Exchange, Proxy, Registry
@@ -36,6 +36,20 @@ class TestAnImage:
         assert world.view.images.get(image.name).labels == {"a": "b"}
         world.assert_layered()
         assert world.view.leases.list() == []
+
+    def test_gets_further_names_that_live_as_long_as_it(self, world, registry: Registry) -> None:
+        extra = (
+            ExtraName("also"),
+            ExtraName("a.io/b", is_prefix=True, add_digest=True),
+            ExtraName("p", is_prefix=True),
+        )
+        image = world.pull(wanted(registry.address, labels={"a": "b"}, extra_names=extra))
+        saved = [line.name for line in world.lines if line.event == "saved"]
+        assert saved == [image.name, "also", f"a.io/b@{image.target.digest}"]
+        also = world.view.images.get("also")
+        assert also.target == image.target
+        assert also.labels["containerd.io/gc.bref.image"] == image.name
+        assert (also.labels["a"], "containerd.io/gc.expire" in also.labels) == ("b", True)
 
     def test_streams_its_first_layer_to_the_unpacker(self, world, registry: Registry) -> None:
         world.pull(wanted(registry.address))

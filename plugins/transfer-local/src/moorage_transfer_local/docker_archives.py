@@ -53,6 +53,8 @@ class Converter:
     def index(self) -> Descriptor:
         """The index of all images. Raises errors.InvalidArgument when the archive lacks what it lists."""
         entries = [entry for item in self.archive.manifest or [] for entry in self._image(_listed(item))]
+        if not entries:
+            raise invalid("archive", "holds no image")
         return self._store(listings.index(entries), OCI_INDEX)
 
     def _image(self, listed: _Listed) -> list[Entry]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from moorage_sdk import errors
 
-_SURROGATE = re.compile(rb"\\\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 MAX_DEPTH = 64
 MAX_VALUES = 200_000
 """Of a document; a byte of JSON can become a hundred of memory."""

@@ -16,7 +16,7 @@ from moorage_transfer_local.manifests import Entry
 
 def index(entries: Sequence[Entry]) -> bytes:
     """The index that is made for an archive without one. It does not say its own type."""
-    return dump({"schemaVersion": 2, "manifests": [_entry(each) for each in entries] or None})
+    return dump({"schemaVersion": 2, "manifests": [_entry(each) for each in entries]})
 
 
 def layout_index(entries: Sequence[Entry]) -> bytes:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from moorage_sdk import references
+from moorage_sdk import errors, references
 from moorage_sdk.images import Image
 from moorage_sdk.leases import Resource
 from moorage_sdk.metadata import View
@@ -83,6 +83,8 @@ class LocalTransfer(Transfer):
             return Importer(request, leased, stock, downloads, self._options, self._unpacking).run(report)
 
     def export_archive(self, view: View, request: Export, report: Report) -> None:
+        if not request.names:
+            raise errors.InvalidArgument("no image named: invalid argument")
         report(Progress("Exporting"))
         images = [view.images.get(name) for name in request.names]
         kept = [Resource(image.target.digest, "content") for image in images]  # they may be removed meanwhile
