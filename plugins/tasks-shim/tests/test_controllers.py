@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,7 +207,7 @@ def test_a_shim_that_is_a_process_lives_dies_and_is_buried(
         await here.controller.create("ns", creation(programs.RUNTIME))
         waiting = asyncio.create_task(here.controller.wait("ns", "pod"))
         await asyncio.sleep(0.05)
-        os.kill(int((folder / "pid-pod").read_text()), signal.SIGKILL)
+        programs.kill(folder, "pod")
         with pytest.raises(errors.Error, match="its shim is dead"):
             await waiting
         await until(lambda: not list(here.pods.bundles.all()))

@@ -44,3 +44,11 @@ def test_it_says_what_it_is(tmp_path: Path) -> None:
     said = subprocess.run([programs.shim(tmp_path), "-v"], check=True, capture_output=True, text=True).stdout
     assert said == f"{programs.SHIM}: Version: 1.0.0\n"
     assert not sockets.alive(tmp_path / "none")
+
+
+def test_it_can_be_killed(tmp_path: Path) -> None:
+    run(programs.shim(tmp_path), "start")
+    ended = os.pidfd_open(int((tmp_path / "pid-pod").read_text()))
+    programs.kill(tmp_path, "pod")
+    assert select.select([ended], [], [], 10)[0]
+    os.close(ended)

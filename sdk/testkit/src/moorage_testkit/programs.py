@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from moorage_api.convert import timestamps
 from moorage_api.messages import shim_v3
 from moorage_testkit.fakes.shims import Shim
 
@@ -30,6 +32,11 @@ def shim(folder: Path) -> Path:
     return path
 
 
+def kill(folder: Path, id: str) -> None:
+    """SIGKILL for the shim that ``shim(folder)`` became for ``id``."""
+    os.kill(int((folder / f"pid-{id}").read_text()), signal.SIGKILL)
+
+
 def main(folder: Path, argv: Sequence[str]) -> int:
     """The program, by the shim v2 contract (docs/runtime-v2.md in containerd)."""
     if argv[:1] == ["-v"]:
@@ -39,7 +46,8 @@ def main(folder: Path, argv: Sequence[str]) -> int:
     with (folder / "calls").open("a") as calls:
         calls.write(f"{action} {id}\n")
     if action == "delete":
-        sys.stdout.buffer.write(shim_v3.DeleteResponse(exit_status=137, pid=42).SerializeToString())
+        said = shim_v3.DeleteResponse(exit_status=137, pid=42, exited_at=timestamps.to_message(time.time_ns()))
+        sys.stdout.buffer.write(said.SerializeToString())
         return 0
     socket = folder / sha256(f"{namespace}/{id}".encode()).hexdigest()[:16]
     if action == "serve":
