@@ -205,7 +205,7 @@ class TestByTransfer:
         gate.tokens = TokenServer(tmp_path, f"{gate.url}/token", {USER: PASSWORD})
         with gate, Registry(tmp_path / "private", tokens=gate.tokens) as registry:
             gate.upstream = registry.address
-            reach = Reach(authority=lambda *_: Credentials(USER, PASSWORD))
+            reach = Reach(default_scheme="http", authority=lambda *_: Credentials(USER, PASSWORD))
             push(server, namespace, Push(f"{gate.address}/x:1", BUSYBOX, registry=reach))
             assert "scope=repository%3Ax%3Apull%2Cpush" in gate.tokens.asked[-1]
             with pytest.raises(errors.Error):
