@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from moorage_sdk.activations import MountManager
+from moorage_tasks_shim.activations import Activations
 from moorage_tasks_shim.binaries import Binary, Timeouts
 from moorage_tasks_shim.bootstraps import Daemon
 from moorage_tasks_shim.bundles import Bundles
@@ -50,17 +52,32 @@ def house(tmp_path: Path) -> Callable[..., House]:
         (tmp_path / name).mkdir()
     bundles = Bundles(tmp_path / "state", tmp_path / "root")
 
-    def make(shim: Shim | None = None, runtime: ShimRuntime | None = None, adjust: Adjust | None = None) -> House:
+    def make(
+        shim: Shim | None = None,
+        runtime: ShimRuntime | None = None,
+        adjust: Adjust | None = None,
+        manager: MountManager | None = None,
+    ) -> House:
         shim = shim or Shim(tmp_path / "shim.sock")
         runtime = runtime or ShimRuntime(shim)
         exchange = MemoryExchange()
         carriers = Carriers({"runc": runtime}, lambda path: Binary(path, Daemon("", "", "", ""), (), TIMEOUTS))
         registry = Registry(Task, bundles, carriers, TIMEOUTS)
         recovery = Recovery(registry, exchange)
-        creator = Creator(registry, adjust)
-        manager = ShimTaskManager(registry, creator, recovery, TIMEOUTS.state)
+        activations = Activations(manager)
+        registry.on_ended(activations.deactivate)
+        creator = Creator(registry, adjust, activations)
+        tasks = ShimTaskManager(registry, creator, recovery, TIMEOUTS.state)
         return House(
-            registry, recovery, creator, manager, exchange, bundles, shim, runtime, lambda: make(shim, runtime, adjust)
+            registry,
+            recovery,
+            creator,
+            tasks,
+            exchange,
+            bundles,
+            shim,
+            runtime,
+            lambda: make(shim, runtime, adjust, manager),
         )
 
     return make

@@ -1,6 +1,7 @@
 """Root file systems that are activated for a task."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,25 @@ def test_what_cannot_be_undone_is_told_and_left_to_collections(caplog: pytest.Lo
     asyncio.run(activations.deactivate("ns", "web"))
     assert 'mounts of task "web" in namespace "ns": not undone: busy' in caplog.text
     activations.close()
+
+
+def test_one_after_the_other_in_the_order_of_asking() -> None:
+    """A task that is created while the one before it is deleted gets an activation of its own."""
+
+    class Slow(MemoryMountManager):
+        def deactivate(self, namespace: str, name: str) -> None:
+            time.sleep(0.2)
+            super().deactivate(namespace, name)
+
+    async def run() -> None:
+        manager = Slow()
+        activations = Activations(manager)
+        await activations.activate("ns", creation(LOOP, EXT4), None)
+        _, (_, made) = await asyncio.gather(
+            activations.deactivate("ns", "web"), activations.activate("ns", creation(LOOP, EXT4), None)
+        )
+        assert made
+        assert manager.info("ns", "web")
+        assert not activations._turns
+
+    asyncio.run(run())

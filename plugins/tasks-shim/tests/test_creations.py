@@ -15,6 +15,7 @@ from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import Creation, Stdio
 from moorage_tasks_shim import records
+from moorage_testkit.fakes.activations import MemoryMountManager
 
 SPEC = b'{"ociVersion": "1.0.2", "hostname": "web"}'
 RUNTIME = "io.containerd.runc.v2"
@@ -191,6 +192,55 @@ def test_checkpoints_are_restored_from_a_path_only(house: Callable[..., Any]) ->
             path = {"RestoreFromPath": "/image"}
             await here.creator.create("ns", creation(checkpoint=Descriptor("x", "sha256:" + "0" * 64, 1, path)))
             assert shim.tasks["ns", "web", ""].request.checkpoint == "/image"
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+LOOP = (Mount("loop", "/disk"), Mount("format/ext4", "{{ mount 0 }}"))
+
+
+def test_mounts_that_a_shim_cannot_do_are_activated_before_it_sees_them(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        manager = MemoryMountManager()
+        here = house(manager=manager)
+        async with here.shim as shim:
+            await here.creator.create("ns", creation(rootfs=LOOP))
+            rootfs = shim.tasks["ns", "web", ""].request.rootfs
+            assert [(each.type, each.source) for each in rootfs] == [("ext4", "/memory/web")]
+            await here.manager.delete("ns", "web")
+            assert manager.activations == {}
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_task_that_could_not_be_created_leaves_no_activation(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        manager = MemoryMountManager()
+        here = house(manager=manager)
+        async with here.shim as shim:
+            shim.fail["Create"] = errors.Error("no")
+            with pytest.raises(errors.Error, match="failed to create shim task: no"):
+                await here.creator.create("ns", creation(rootfs=LOOP))
+            assert manager.activations == {}
+            manager.activate("ns", "web", LOOP)
+            with pytest.raises(errors.Error, match="failed to create shim task: no"):
+                await here.creator.create("ns", creation(rootfs=LOOP))
+            assert list(manager.activations) == [("ns", "web")], "the client's own is not undone"
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_an_activation_that_fails_leaves_no_task(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house(manager=MemoryMountManager(failing=errors.ResourceExhausted("no free loop device")))
+        async with here.shim as shim:
+            with pytest.raises(errors.ResourceExhausted, match=r"^no free loop device$"):
+                await here.creator.create("ns", creation(rootfs=LOOP))
+            assert list(here.bundles.all()) == []
+            assert shim.calls["Create"] == 0
             here.registry.close()
 
     asyncio.run(run())

@@ -9,8 +9,10 @@ import pytest
 
 from moorage_api.messages import events
 from moorage_sdk import errors
+from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import Creation, Status
 from moorage_tasks_shim.bundles import Bundles
+from moorage_testkit.fakes.activations import MemoryMountManager
 
 SPEC = b'{"ociVersion": "1.0.2"}'
 RUNTIME = "io.containerd.runc.v2"
@@ -226,5 +228,23 @@ def test_a_runtime_that_breaks_its_contract_kills_nobody(house: Callable[..., An
             await until(lambda: here.registry.get("ns", "a").link)
             assert here.runtime.cleaned == []
             here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_mounts_of_a_task_whose_shim_is_gone_are_undone(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        manager = MemoryMountManager()
+        first = house(manager=manager)
+        async with first.shim:
+            rootfs = (Mount("loop", "/disk"), Mount("format/ext4", "{{ mount 0 }}"))
+            await first.manager.create("ns", Creation("a", RUNTIME, SPEC, rootfs=rootfs))
+            assert list(manager.activations) == [("ns", "a")]
+            first.registry.close()
+        second = first.again()
+        second.runtime.found = None
+        assert await second.manager.list("ns") == []
+        await until(lambda: not manager.activations)
+        second.registry.close()
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,5 +105,26 @@ def test_closing_leaves_bundles_and_tasks_alone(house: Callable[..., Any]) -> No
             assert [each.id for each in here.bundles.all()] == ["a"]
             assert ("ns", "a", "") in shim.tasks
             assert here.topics == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("undone", [True, False])
+def test_who_wants_to_know_of_ends_is_told_when_the_bundle_is_gone(house: Callable[..., Any], undone: bool) -> None:
+    async def run() -> None:
+        here = house()
+        told: list[tuple[str, str, bool]] = []
+
+        async def ended(namespace: str, id: str) -> None:
+            told.append((namespace, id, Path(bundle.path).exists()))
+
+        here.registry.on_ended(ended)
+        async with here.shim:
+            await here.manager.create("ns", Creation("web", RUNTIME, SPEC))
+            task = here.registry.get("ns", "web")
+            bundle = task.bundle
+            await here.registry.remove(task, undone=undone)
+            assert told == ([] if undone else [("ns", "web", False)])
+            here.registry.close()
 
     asyncio.run(run())

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from moorage_api.messages import types
 from moorage_sdk import errors, labels
@@ -33,6 +34,7 @@ class Activations:
     def __init__(self, manager: MountManager | None) -> None:
         self._manager = manager
         self._allowed: dict[str, tuple[str, ...]] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="moorage-rootfs")
 
     async def activate(self, namespace: str, creation: Creation, shim: Binary | None) -> tuple[Creation, bool]:
@@ -44,31 +46,40 @@ class Activations:
         if manager is None or not manager.concerns(creation.rootfs):
             return creation, False
         allowed = await self._told(shim) if shim else ()
-        kept = {labels.GC_BACK_REF + "container": creation.id}
-        try:
-            done = await self._run(
-                lambda: manager.activate(namespace, creation.id, creation.rootfs, labels=kept, allowed=allowed)
-            )
-        except errors.Unimplemented:
-            if allowed:  # the shim does all of it by itself
-                return creation, False
-            raise
-        except errors.AlreadyExists:
-            # Of an earlier task of the container, which could not end it, or made by the client for this one.
-            found = await self._run(manager.info, namespace, creation.id)
-            return replace(creation, rootfs=found.system), False
-        return replace(creation, rootfs=done.system), True
+        async with self._turn(namespace, creation.id):
+            return await self._run(self._activate, manager, namespace, creation, allowed)
 
     async def deactivate(self, namespace: str, id: str) -> None:
         """The task is gone. Collections try again what fails here, which is logged."""
         if self._manager is None:
             return
         try:
-            await self._run(self._manager.deactivate, namespace, id)
+            async with self._turn(namespace, id):
+                await self._run(self._manager.deactivate, namespace, id)
         except errors.NotFound:
             return
         except errors.Error as error:
             log.warning('mounts of task "%s" in namespace "%s": not undone: %s', id, namespace, error)
+
+    @staticmethod
+    def _activate(
+        manager: MountManager, namespace: str, creation: Creation, allowed: tuple[str, ...]
+    ) -> tuple[Creation, bool]:
+        kept = {labels.GC_BACK_REF + "container": creation.id}
+        try:
+            done = manager.activate(namespace, creation.id, creation.rootfs, labels=kept, allowed=allowed)
+        except errors.Unimplemented:
+            if allowed:  # the shim does all of it by itself
+                return creation, False
+            raise
+        except errors.AlreadyExists:
+            # Of an earlier task of the container, which could not end it, or made by the client for this one.
+            return replace(creation, rootfs=manager.info(namespace, creation.id).system), False
+        return replace(creation, rootfs=done.system), True
+
+    def _turn(self, namespace: str, id: str) -> asyncio.Lock:
+        """First come, first served: a new task must not use what the one before it is about to undo."""
+        return self._turns.setdefault((namespace, id), asyncio.Lock())
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -20,6 +20,7 @@ from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle, Creation
 from moorage_sys import faults
 from moorage_tasks_shim import lodgings, records
+from moorage_tasks_shim.activations import Activations
 from moorage_tasks_shim.bundles import write
 from moorage_tasks_shim.carriers import Carrier
 from moorage_tasks_shim.logs import ShimLog
@@ -37,9 +38,12 @@ Adjust = Callable[[str, str, Mapping[str, Json]], Mapping[str, Json]]
 
 
 class Creator:
-    def __init__(self, registry: Registry[Task], adjust: Adjust | None = None) -> None:
+    def __init__(
+        self, registry: Registry[Task], adjust: Adjust | None = None, activations: Activations | None = None
+    ) -> None:
         self._registry = registry
         self._adjust = adjust
+        self._activations = activations or Activations(None)
         self._creating: set[tuple[str, str]] = set()
 
     async def create(self, namespace: str, creation: Creation) -> int:
@@ -68,6 +72,8 @@ class Creator:
             creation.runtime, creation.stdio, carrier.binary, sandbox=creation.sandbox if carrier.lodges else ""
         )
         task = Task(await registry.disk(self._lay_out, namespace, creation, record), record, carrier)
+        # Not before there is a bundle: an earlier task of that id ends its activation when its bundle is gone.
+        creation, activated = await self._activated(task, creation)
         try:
             if carrier.logs:
                 task.log = ShimLog(task.bundle)
@@ -75,6 +81,8 @@ class Creator:
             pid = await _ask(task, creation, checkpoint)
         except BaseException as error:
             await self._undo(task)
+            if activated:
+                await self._activations.deactivate(*task.key)
             if isinstance(error, errors.Error):
                 raise type(error)(f"failed to create shim task: {error.message}", hint=error.hint) from error
             raise
@@ -82,6 +90,17 @@ class Creator:
         if task.link is not None and task.link.lost:
             registry.lost(task)
         return pid
+
+    async def _activated(self, task: Task, creation: Creation) -> tuple[Creation, bool]:
+        """What is left for the shim to mount, and whether the rest is to be undone with the task."""
+        carriers, path = self._registry.carriers, task.carrier.binary
+        try:
+            return await self._activations.activate(
+                task.bundle.namespace, creation, carriers.binary(path) if path else None
+            )
+        except BaseException:
+            await self._undo(task)
+            raise
 
     def _lay_out(self, namespace: str, creation: Creation, record: Record) -> Bundle:
         """The bundle with the record in it, so that whatever runs later can be found by the next daemon."""
@@ -126,7 +145,7 @@ class Creator:
                 await task.carrier.cleanup(task.bundle)
         except errors.Error as error:
             log.warning("%s: not cleared up: %s", task.subject, error)
-        await self._registry.remove(task, shutdown=False)
+        await self._registry.remove(task, shutdown=False, undone=True)
 
     async def _abandon(self, key: tuple[str, str], making: asyncio.Task[int]) -> None:
         """The caller is gone, and would not know of the task."""

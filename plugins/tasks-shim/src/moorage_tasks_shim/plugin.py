@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from moorage_sdk import addresses
+from moorage_sdk.activations import MOUNT_MANAGER
 from moorage_sdk.durations import Duration
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.hooks import Chains
@@ -18,6 +19,7 @@ from moorage_sdk.sandboxes import SANDBOX_CONTROLLER, SandboxController
 from moorage_sdk.slots import InitContext, NoConfig, Plugin, Skip
 from moorage_sdk.tables import Table
 from moorage_sdk.tasks import TASKS, TaskManager
+from moorage_tasks_shim.activations import Activations
 from moorage_tasks_shim.binaries import Binary, Timeouts
 from moorage_tasks_shim.bootstraps import Daemon
 from moorage_tasks_shim.bundles import Bundles
@@ -73,9 +75,12 @@ def make(ctx: InitContext, config: Config) -> TaskManager:
     carriers = Carriers(ctx.all(RUNTIME), _binaries(ctx, config, timeouts))
     registry = Registry(Task, bundles, carriers, timeouts)
     recovery = Recovery(registry, ctx.one(EXCHANGE))
+    activations = Activations(next(iter(ctx.all(MOUNT_MANAGER).values()), None))
+    registry.on_ended(activations.deactivate)
+    ctx.on_close(activations.close)
     ctx.on_close(registry.close)
     ctx.export("log-uri-schemes", LOG_SCHEMES)
-    manager = ShimTaskManager(registry, Creator(registry, _adjust(ctx)), recovery, timeouts.state)
+    manager = ShimTaskManager(registry, Creator(registry, _adjust(ctx), activations), recovery, timeouts.state)
     # Tasks whose shim died while no daemon ran are to be told of now, not when somebody asks for the first.
     registry.background(recovery.loaded())
     return manager
@@ -141,4 +146,6 @@ def _passable(folder: Path) -> Path:
 
 
 controller = Plugin(SANDBOX_CONTROLLER, "shim", make_controller, requires=(TASKS, EXCHANGE))
-plugin = Plugin(TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE), uri_override=URI, tables=(TIMEOUTS,))
+plugin = Plugin(
+    TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE, MOUNT_MANAGER), uri_override=URI, tables=(TIMEOUTS,)
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -42,6 +42,7 @@ class Registry(Generic[T]):
         self._residents: dict[tuple[str, str], T] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._search: Callable[[T], object] | None = None
+        self._ended: Callable[[str, str], Awaitable[None]] | None = None
         self._neighbours: list[Registry[Any]] = []
 
     def get(self, namespace: str, id: str) -> T:
@@ -87,6 +88,10 @@ class Registry(Generic[T]):
         """Call ``search`` for each whose connection ends by itself."""
         self._search = search
 
+    def on_ended(self, ended: Callable[[str, str], Awaitable[None]]) -> None:
+        """Call ``ended`` with namespace and id of each that is removed, when nothing is left of its bundle."""
+        self._ended = ended
+
     def lost(self, resident: T) -> None:
         """Its connection ended by itself: the shim is out of reach until it is found again."""
         resident.attach(None)
@@ -115,8 +120,11 @@ class Registry(Generic[T]):
                 each.log.close()
         self._disk.shutdown(wait=False, cancel_futures=True)
 
-    async def remove(self, resident: T, *, shutdown: bool = True) -> None:
-        """It is deleted: forget it, tell its shim, and remove the bundle. What fails is logged."""
+    async def remove(self, resident: T, *, shutdown: bool = True, undone: bool = False) -> None:
+        """It is deleted, or ``undone`` because it could not be made: forget it, tell its shim, and remove the bundle.
+
+        What fails is logged.
+        """
         if self.holds(resident):
             del self._residents[resident.key]
         link = resident.link
@@ -131,6 +139,8 @@ class Registry(Generic[T]):
             await self.disk(self.bundles.delete, resident.bundle)
         except (OSError, errors.Error) as error:
             log.error("%s: bundle not removed: %s", resident.subject, error)
+        if self._ended and not undone:
+            await self._ended(*resident.key)
 
     async def shut_down(self, link: Link, bundle: Bundle) -> None:
         """Tell a shim that it may go, unless others live behind it."""
