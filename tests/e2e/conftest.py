@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from moorage_testkit import daemons, images
+from moorage_testkit import daemons, engines, images
 from moorage_testkit.daemons import Daemon
+from moorage_testkit.engines import Engine
 from moorage_testkit.images import Layout
 
 BUSYBOX = "docker.io/library/busybox:latest"
@@ -99,3 +100,40 @@ def moorage(server: Daemon) -> Callable[..., subprocess.CompletedProcess[bytes]]
 def command(server: Daemon) -> Callable[..., list[str]]:
     """The words of a verb against the daemon of the test, for tests that start it themselves."""
     return lambda *arguments: words(server, *arguments)
+
+
+@dataclass(frozen=True)
+class Docked:
+    """Docker's engine, and the daemon that it runs its containers with."""
+
+    engine: Engine
+    daemon: Daemon
+
+
+@pytest.fixture(scope="session")
+def rootfs(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Busybox as the tar of a root file system, for engines that take no OCI layouts."""
+    layout = Layout(tmp_path_factory.mktemp("rootfs") / "layout")
+    return layout.read(images.busybox(layout).layers[0])
+
+
+@pytest.fixture(scope="module", params=["mooraged", "containerd"])
+def docked(request: pytest.FixtureRequest, rootfs: bytes) -> Iterator[Docked]:
+    """An engine on each daemon in turn. ``SETTINGS`` of the module are keys of its ``daemon.json``."""
+    if lacking := engines.missing():
+        pytest.skip(lacking)
+    if request.param == "containerd" and not shutil.which("containerd"):
+        pytest.skip("needs containerd")
+    program = daemons.moorage() if request.param == "mooraged" else daemons.containerd()
+    settings = getattr(request.module, "SETTINGS", {})
+    with daemons.directory() as base, Daemon(program, base, namespaces=engines.NAMESPACES) as daemon:
+        with Engine(base / "engine", daemon.address, settings=settings) as engine:
+            engine.load(rootfs, "busybox")
+            yield Docked(engine, daemon)
+
+
+@pytest.fixture
+def docker(docked: Docked) -> Iterator[Engine]:
+    """The engine alone; what a test leaves in it is removed."""
+    yield docked.engine
+    docked.engine.clear()
