@@ -8,8 +8,9 @@ import re
 import shutil
 import tomllib
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -155,7 +156,8 @@ class Scene:
         """Requests of a stream one by one, each with the answer to it. Ends with the first error."""
         headers = [("containerd-namespace", self.namespace if ns is None else ns), ("containerd-lease", lease)]
         answers: list[Any] = []
-        async with self.client.stub(service).open(method, metadata=[pair for pair in headers if pair[1]]) as stream:
+        named = [pair for pair in headers if pair[1]]
+        async with self.client.stub(service).open(method, metadata=named, timeout=10) as stream:
             for number, request in enumerate(requests):
                 name = f"{method}({note} {number})"
                 try:
@@ -165,7 +167,19 @@ class Scene:
                     self.transcript.refused(name, error)
                     return answers
                 self.transcript.answered(name, *answers[-1:])
+            await self._over(stream)
         return answers
+
+    def _unheard(self) -> tuple[str, ...]:
+        """Topics that the peer is too old for."""
+        return () if self.knows(2) else ("/content/",)
+
+    async def _over(self, stream: Any) -> None:
+        """Let the daemon end the stream, so that whatever it held is free."""
+        with suppress(errors.Error):
+            await stream.done_sending()
+            while await stream.receive() is not None:
+                pass
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[None]:
@@ -197,7 +211,7 @@ class Scene:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
         for envelope in heard:
-            if not envelope.topic.startswith("/scene/"):
+            if not envelope.topic.startswith(("/scene/", *self._unheard())):
                 self.transcript.noted(f"event {envelope.topic}", envelope)
 
 
@@ -209,6 +223,7 @@ class Comparison:
     theirs: Wire
     peer: tuple[int, ...]
     name: str
+    differences: Differences
     table: list[Known] = field(default_factory=list)
 
     def __call__(self, play: Callable[[Scene], Awaitable[None]], since: tuple[int, ...] = ()) -> None:
@@ -216,11 +231,15 @@ class Comparison:
             pytest.skip(f"containerd {'.'.join(map(str, self.peer))} does not know it")
         heard = [self._record(wire, play) for wire in (self.theirs, self.ours)]
         assert heard[0].steps, "a scene in which nothing is said"
-        strange = transcripts.unexplained(transcripts.differences(heard[0].steps, heard[1].steps), self.table)
+        found = transcripts.differences(heard[0].steps, heard[1].steps)
+        strange = [f"differs: {each}" for each in transcripts.unexplained(found, self.table)]
         assert not strange, "\n".join(strange)
+        self.differences.played(self.name, self.table, transcripts.needed(found, self.table))
 
     def _record(self, wire: Wire, play: Callable[[Scene], Awaitable[None]]) -> Transcript:
         daemon = wire.daemon
+        if not daemons.answers(daemon.address):
+            daemon.start()  # what another scene did to it is told there
         places = {str(daemon.root): "<root>", str(daemon.state): "<state>", daemon.address: "<address>"}
         scenes: list[Scene] = []
 
@@ -235,16 +254,43 @@ class Comparison:
         return scenes[0].transcript
 
 
-def known(scene: str, peer: tuple[int, ...]) -> Iterable[Known]:
-    """The lines of the table that are about this scene and this containerd."""
-    version = ".".join(map(str, peer))
-    for line in tomllib.loads(DIFFERENCES.read_text())["known"]:
-        entry = Known(**{"peer": "*", **line})
-        if fnmatchcase(scene, entry.scene) and fnmatchcase(version, entry.peer):
-            yield entry
+@dataclass
+class Differences:
+    """The table, and which of its lines were of use. One about several scenes has to be of use in one of them."""
+
+    table: list[Known]
+    scenes: Counter[Known] = field(default_factory=Counter)
+    useful: set[Known] = field(default_factory=set)
+
+    def about(self, scene: str, peer: tuple[int, ...]) -> list[Known]:
+        version = ".".join(map(str, peer))
+        return [each for each in self.table if fnmatchcase(scene, each.scene) and fnmatchcase(version, each.peer)]
+
+    def played(self, scene: str, lines: Iterable[Known], useful: set[Known]) -> None:
+        self.scenes.update(lines)
+        self.useful |= useful
+        stale = [known for known in lines if known not in useful and not _several(known)]
+        assert not stale, "\n".join(f"no longer so: {known}" for known in stale)
+
+    def over(self) -> None:
+        # Who runs one scene alone is not told about lines that others need.
+        stale = [known for known, scenes in self.scenes.items() if known not in self.useful and scenes > ENOUGH]
+        assert not stale, "\n".join(f"no longer so: {known}" for known in stale)
 
 
-DIFFERENCES = Path(__file__).with_name("differences.toml")
+ENOUGH = 4
+
+
+def _several(known: Known) -> bool:
+    return "*" in known.scene
+
+
+@pytest.fixture(scope="session")
+def known() -> Iterator[Differences]:
+    lines = tomllib.loads(Path(__file__).with_name("differences.toml").read_text())["known"]
+    table = Differences([Known(**{"peer": "*", **line}) for line in lines])
+    yield table
+    table.over()
 
 
 @pytest.fixture(scope="session")
@@ -262,7 +308,9 @@ def peer(containerd: Wire) -> tuple[int, ...]:
 
 
 @pytest.fixture
-def same(request: pytest.FixtureRequest, moorage: Wire, containerd: Wire, peer: tuple[int, ...]) -> Comparison:
+def same(
+    request: pytest.FixtureRequest, moorage: Wire, containerd: Wire, peer: tuple[int, ...], known: Differences
+) -> Comparison:
     """Plays a scene on both daemons. A scene is called after its file and its test: ``images.create``."""
     name = f"{request.path.stem.removeprefix('test_same_')}.{request.node.name.removeprefix('test_')}"
-    return Comparison(moorage, containerd, peer, name, [*known(name, peer)])
+    return Comparison(moorage, containerd, peer, name, known, known.about(name, peer))

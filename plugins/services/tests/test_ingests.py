@@ -34,6 +34,7 @@ def test_a_whole_write(store: MemoryStore) -> None:
     assert ingest.answer(message(api.WRITE, data=DATA[:5])).offset == 5
     written = ingest.answer(message(api.WRITE, offset=5, data=DATA[5:]))
     assert (written.action, written.offset, written.digest) == (api.WRITE, 11, DIGEST)
+    assert (written.started_at, written.updated_at, written.total) == (stat.started_at, stat.updated_at, 11)
     committed = ingest.answer(message(api.COMMIT, offset=11, labels={"k": "v"}))
     assert (committed.action, committed.offset, committed.digest) == (api.COMMIT, 11, DIGEST)
     assert dict(store.info(DIGEST).labels) == {"k": "v"}

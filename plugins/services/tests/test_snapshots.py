@@ -97,5 +97,9 @@ def test_lists_are_filtered(service: SnapshotService, call: Callable[..., Any]) 
     asyncio.run(run())
 
 
-def test_cleanup_is_left_out_as_in_containerd(service: SnapshotService) -> None:
-    assert "Cleanup" not in service.handlers()
+def test_cleanup_is_refused_as_in_containerd(service: SnapshotService, call: Callable[..., Any]) -> None:
+    cleanup = service.handlers()["Cleanup"]
+    with pytest.raises(errors.Unimplemented, match=r": not implemented$"):
+        asyncio.run(cleanup(api.CleanupRequest(snapshotter="plain"), call()))
+    with pytest.raises(errors.InvalidArgument):
+        asyncio.run(cleanup(api.CleanupRequest(snapshotter="unknown"), call()))

@@ -21,3 +21,12 @@ def test_refuses_empty_and_too_long() -> None:
         identifiers.validate("x" * 77)
     with pytest.raises(errors.InvalidArgument, match="greater than maximum length"):
         identifiers.validate("é" * 39)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("a/b", '"a/b"'), ("a\x00b", '"a\\x00b"'), ('a"b', '"a\\"b"'), ("é", '"é"')]
+)
+def test_errors_quote_what_was_wrong(value: str, shown: str) -> None:
+    with pytest.raises(errors.InvalidArgument) as caught:
+        identifiers.validate(value)
+    assert str(caught.value).startswith(f"identifier {shown} must match ^")

@@ -34,3 +34,9 @@ def test_an_empty_value_deletes() -> None:
 )
 def test_an_image_cannot_steer_the_daemon_nor_its_clients(key: str) -> None:
     assert labels.without_reserved({key: "x", "org.example": "y", "big": "z" * 5000}) == {"org.example": "y"}
+
+
+def test_a_value_needs_a_key() -> None:
+    labels.validate({"": ""})
+    with pytest.raises(errors.InvalidArgument, match="key must not be empty"):
+        labels.validate({"": "v"})

@@ -9,7 +9,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from moorage_api.convert import typeurls
 from moorage_api.messages import containers, events, images, leases, tasks, types
 from moorage_sdk import digests, errors
-from moorage_testkit.transcripts import Difference, Known, Step, Transcript, differences, ending, subject, unexplained
+from moorage_testkit.transcripts import (
+    Difference,
+    Known,
+    Step,
+    Transcript,
+    differences,
+    ending,
+    needed,
+    subject,
+    unexplained,
+)
 
 
 def lines(*messages: object) -> list[dict[str, object]]:
@@ -63,6 +73,10 @@ def test_what_a_daemon_makes_up_is_named_by_its_order() -> None:
     assert got["options[0]"] == "lowerdir=<root>/<snapshot 1>/fs:<root>/<snapshot 2>/fs"
 
 
+def test_gos_zero_time_is_none() -> None:
+    assert lines(images.Image(created_at=Timestamp(seconds=-62135596800)))[0] == {"verdict": "OK"}
+
+
 def test_streams_count_their_messages() -> None:
     transcript = Transcript()
     transcript.answered("none")
@@ -75,8 +89,9 @@ def test_streams_count_their_messages() -> None:
 
 def test_events_are_noted() -> None:
     transcript = Transcript()
-    transcript.noted("event", types.Envelope(namespace="n"), more=1)
-    assert transcript.steps == [Step("event", {"more": 1, "namespace": "n"})]
+    transcript.noted("event", types.Envelope(namespace="n"))
+    transcript.said("other", more=True)
+    assert transcript.steps == [Step("event", {"namespace": "n"}), Step("other", {"more": True})]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +105,12 @@ def test_events_are_noted() -> None:
 )
 def test_messages(message: str, words: str, quoted: str) -> None:
     assert (ending(message), subject(message)) == (words, quoted)
+
+
+def test_backends_number_their_keys_as_they_like() -> None:
+    (theirs,), (ours,) = (refusal(errors.NotFound(f'snapshot "ns/{number}/key": not found')) for number in (7, 1234))
+    assert theirs == ours
+    assert theirs.leaves["subject"] == "ns/<number>/key"
 
 
 def refusal(error: errors.Error) -> list[Step]:
@@ -138,6 +159,6 @@ def test_steps_are_compared_in_order() -> None:
 def test_the_table_explains_and_is_not_longer_than_it_must_be() -> None:
     known = Known("scene", "Get(*)", "image.*", "-", "*", "1.*", "newer")
     covered, other = Difference("Get(x)", "image.name", "-", "n"), Difference("Get(x)", "image.name", "m", "n")
-    assert unexplained([covered], [known]) == []
-    assert unexplained([covered, other], [known]) == [f"differs: {other}"]
-    assert unexplained([other], [known]) == [f"differs: {other}", f"no longer so: {known}"]
+    assert unexplained([covered, other], [known]) == [other]
+    assert needed([covered, other], [known]) == {known}
+    assert needed([other], [known]) == set()

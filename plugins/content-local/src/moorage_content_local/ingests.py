@@ -32,11 +32,13 @@ class Ingest:
         """Lay out an empty ingest, in place of whatever a crash left here. Raises OSError."""
         paths.remove_tree(self.folder)
         self.folder.mkdir(mode=0o700)
-        now = timestamps.to_text(time.time_ns())
+        began = time.time_ns()
+        now = timestamps.to_text(began)
         small = {"startedat": now, "updatedat": now, **({"total": str(total)} if total else {})}
         for name, text in small.items():
             _write(self.folder / name, text.encode())
         os.close(os.open(self.data, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        os.utime(self.data, ns=(began, began))  # updated when it was started, as long as nothing is written
         # Last, because a folder without its reference is one that a crash left half made.
         _write(self.folder / "ref", self.ref.encode("utf-8", "surrogateescape"))
 

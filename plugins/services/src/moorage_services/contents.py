@@ -85,7 +85,10 @@ class ContentService:
                 await call.send(content.ReadContentResponse(offset=offset - start.first, data=data))
 
     async def status(self, request: content.StatusRequest, call: Call) -> content.StatusResponse:
-        status = await self._storage.run(self._store(call).status, request.ref)
+        try:
+            status = await self._storage.run(self._store(call).status, request.ref)
+        except errors.Error as error:
+            raise type(error)(f'could not get status for ref "{request.ref}": {error}') from None
         return content.StatusResponse(status=status_message(status))
 
     async def list_statuses(self, request: content.ListStatusesRequest, call: Call) -> content.ListStatusesResponse:

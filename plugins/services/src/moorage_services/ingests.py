@@ -26,11 +26,15 @@ class Ingest:
         self._store = store
         self._ref = first.ref
         self._total = first.total
+        self._told = content.WriteContentResponse()
         self._expected = digests.validate(first.expected) if first.expected else ""
         self._writer: Writer = store.writer(first.ref, size=max(first.total, 0), expected=self._expected)
 
     def answer(self, request: content.WriteContentRequest) -> content.WriteContentResponse:
         """Do what a message says. After a COMMIT the stream is over.
+
+        What a STAT told stands in the answers after it, too: times and total as they were then, as in containerd, which
+        fills the same message again.
 
         Raises errors.AlreadyExists for an expected blob that is there by now (the ingest is gone then),
         errors.OutOfRange for an offset that is not the current one, and as Writer's methods.
@@ -38,14 +42,20 @@ class Ingest:
         status = self._writer.status()
         self._expect(request)
         if request.action == content.STAT:
-            return self._stat(status)
+            self._told = self._stat(status)
+            return self._told
         offset = self._write(request, status.offset)
         if request.action == content.COMMIT:
             labels = dict(request.labels) or None
             digest = self._writer.commit(max(self._total, 0), self._expected, labels)
         else:
             digest = self._writer.digest()
-        return content.WriteContentResponse(action=request.action, offset=offset, digest=digest)
+        answer = content.WriteContentResponse(action=request.action, offset=offset, digest=digest)
+        answer.total = self._told.total
+        for field in ("started_at", "updated_at"):
+            if self._told.HasField(field):
+                getattr(answer, field).CopyFrom(getattr(self._told, field))
+        return answer
 
     def close(self) -> None:
         """Unlock the reference; what was written stays and can be resumed."""

@@ -1,6 +1,7 @@
 """``containerd.services.snapshots.v1``.
 
-Cleanup is left out and answers Unimplemented, as containerd's own daemon does: removals are the collector's business.
+Cleanup is never implemented, as in containerd's own daemon, whose metadata hide that of the snapshotter
+(core/metadata/snapshot.go): removals are the collector's business.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from moorage_api.convert import mounts
 from moorage_api.convert.snapshots import from_message, to_message
 from moorage_api.messages import snapshots
+from moorage_sdk import errors
 from moorage_sdk.metadata import Metadata
 from moorage_sdk.snapshots import Info, Snapshotter
 from moorage_services import lookups
@@ -44,6 +46,7 @@ class SnapshotService:
             "Update": self.update,
             "List": self.list,
             "Usage": self.usage,
+            "Cleanup": self.cleanup,
         }
 
     async def prepare(self, request: snapshots.PrepareSnapshotRequest, call: Call) -> snapshots.PrepareSnapshotResponse:
@@ -87,6 +90,10 @@ class SnapshotService:
     async def usage(self, request: snapshots.UsageRequest, call: Call) -> snapshots.UsageResponse:
         usage = await self._storage.run(self._store(request, call).usage, request.key)
         return snapshots.UsageResponse(size=usage.size, inodes=usage.inodes)
+
+    async def cleanup(self, request: snapshots.CleanupRequest, call: Call) -> Empty:
+        self._store(request, call)
+        raise errors.Unimplemented("snapshotter does not implement Cleanup method: not implemented")
 
     def _store(self, request: Addressed, call: Call) -> Snapshotter:
         return call.view(self._metadata).snapshotter(request.snapshotter)

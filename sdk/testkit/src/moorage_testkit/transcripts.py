@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage_api.convert import typeurls
 from moorage_sdk import digests, errors
@@ -25,6 +26,8 @@ from moorage_sdk import digests, errors
 Leaf = bool | int | float | str
 """What stands at the end of a path into an answer."""
 
+_NEVER = -62135596800
+"""Go's zero time in seconds, which containerd 1 sends where others send none."""
 _PIDS = frozenset({"pid", "pidns"})
 _MADE = {
     "made": re.compile(
@@ -35,6 +38,8 @@ _MADE = {
 }
 """What a daemon makes up, by what stands for it."""
 UNCLASSED = errors.Error.__name__
+_KEY = re.compile(r"(?<=\w)/\d+/(?=\w)")
+"""The name of a snapshot or an ingest in its backend, which errors quote: ``<namespace>/<number>/<key>``."""
 _CLASSES = (
     *("already exists", "conflict", "failed precondition", "invalid argument", "not found", "not implemented"),
     *("not modified", "out of range", "unavailable"),
@@ -71,17 +76,22 @@ class Transcript:
         self.steps.append(Step(name, leaves))
 
     def refused(self, name: str, error: errors.Error) -> None:
-        message = self._plain(str(error))
+        message = "".join(each if each.isprintable() else repr(each)[1:-1] for each in self._plain(str(error)))
         found = {"verdict": type(error).__name__, "ending": ending(message), "subject": subject(message)}
         self.steps.append(Step(name, {key: value for key, value in found.items() if value}, message))
 
-    def noted(self, name: str, message: Message, **more: Leaf) -> None:
+    def noted(self, name: str, message: Message) -> None:
         """Anything else that a message says, such as an event."""
-        self.steps.append(Step(name, {**more, **dict(self._walk("", message))}))
+        self.steps.append(Step(name, dict(self._walk("", message))))
+
+    def said(self, name: str, **leaves: Leaf) -> None:
+        """What the caller made of an answer of which not everything counts."""
+        self.steps.append(Step(name, leaves))
 
     def _walk(self, path: str, message: Message) -> Iterator[tuple[str, Leaf]]:
-        if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
-            yield path, self._stand("time", message.SerializeToString().hex())
+        if isinstance(message, Timestamp):
+            if message.seconds != _NEVER:
+                yield path, self._stand("time", message.SerializeToString().hex())
         elif message.DESCRIPTOR.full_name == "google.protobuf.Any":
             yield from self._packed(path, message)
         else:
@@ -89,6 +99,8 @@ class Transcript:
                 yield from self._field(f"{path}.{field_.name}".lstrip("."), field_, value)
 
     def _packed(self, path: str, packed: Any) -> Iterator[tuple[str, Leaf]]:
+        if not packed.type_url and not packed.value:
+            return
         yield f"{path}.type_url", packed.type_url
         try:
             yield from self._walk(path, typeurls.unpack(packed))
@@ -127,7 +139,7 @@ class Transcript:
         for kind, pattern in _MADE.items():
             for found in dict.fromkeys(pattern.findall(text)):
                 text = text.replace(found, f"<{self._stand(kind, found)}>")
-        return text
+        return _KEY.sub("/<number>/", text)
 
 
 def _shown(data: bytes) -> str:
@@ -214,8 +226,11 @@ class Known:
         return all(fnmatchcase(text, pattern) for text, pattern in pairs)
 
 
-def unexplained(found: Sequence[Difference], table: Sequence[Known]) -> list[str]:
-    """Differences that no line of the table covers, and lines of the table that cover none."""
-    strange = [f"differs: {each}" for each in found if not any(known.covers(each) for known in table)]
-    stale = [f"no longer so: {known}" for known in table if not any(known.covers(each) for each in found)]
-    return strange + stale
+def unexplained(found: Sequence[Difference], table: Sequence[Known]) -> list[Difference]:
+    """Those that no line of the table covers."""
+    return [each for each in found if not any(known.covers(each) for known in table)]
+
+
+def needed(found: Sequence[Difference], table: Sequence[Known]) -> set[Known]:
+    """Lines of the table that cover one of them."""
+    return {known for known in table if any(known.covers(each) for each in found)}
