@@ -37,7 +37,7 @@ def test_every_connection_and_every_head_is_told() -> None:
         for _ in range(3):
             assert pools.to(server.url).request("GET", server.url + "/").data == b"x"
     assert (len(watching.connections), watching.heads) == (1, 3)
-    assert pools.to("http://localhost/") is pools.to("https://localhost:5000/")
+    assert pools.to("http://localhost/") is pools.to("http://localhost:5000/")
     pools.clear()
 
 
@@ -50,3 +50,11 @@ def test_unreadable_certificates_are_named(tmp_path: Path) -> None:
 def test_only_roots_hold_elsewhere(tmp_path: Path) -> None:
     full = Security((tmp_path / "ca",), ((tmp_path / "c", None),), True)
     assert elsewhere(full) == Security(roots=(tmp_path / "ca",))
+
+
+def test_roots_are_read_only_for_tls() -> None:
+    """It takes longer than many requests."""
+    pools = Pools(Security(roots=(Path("/nonexistent"),)), Watching())
+    pools.to("http://localhost/")
+    with pytest.raises(errors.FailedPrecondition, match="cannot be loaded"):
+        pools.to("https://localhost/")

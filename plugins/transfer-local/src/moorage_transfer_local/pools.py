@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from moorage_sdk import errors
 from moorage_transfer_local import proxies
@@ -39,16 +40,17 @@ class Pools:
     def __init__(self, security: Security, watcher: Watcher) -> None:
         self._security = security
         self._classes = _classes(watcher, bool(security.skip_verify))
-        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._managers: dict[tuple[str, bool], urllib3.PoolManager] = {}
         self._guard = threading.Lock()
 
     def to(self, url: str) -> urllib3.PoolManager:
         """The pools for a URL. Raises errors.FailedPrecondition for certificates or a proxy that cannot be used."""
         proxy = proxies.of(url)
+        key = proxy, urlsplit(url).scheme == "https"
         with self._guard:
-            if proxy not in self._managers:
-                self._managers[proxy] = self._manager(proxy)
-            return self._managers[proxy]
+            if key not in self._managers:
+                self._managers[key] = self._manager(*key)
+            return self._managers[key]
 
     def clear(self) -> None:
         with self._guard:
@@ -59,11 +61,13 @@ class Pools:
     def _context(self) -> ssl.SSLContext:
         return _context(self._security)
 
-    def _manager(self, proxy: str) -> urllib3.PoolManager:
+    def _manager(self, proxy: str, secure: bool) -> urllib3.PoolManager:
         import urllib3  # late: see the package
 
         # Eight of each: a pull has a few connections at once to the registry and to where it redirects.
-        settings: dict[str, Any] = {"num_pools": 8, "maxsize": 8, "ssl_context": self._context}
+        settings: dict[str, Any] = {"num_pools": 8, "maxsize": 8}
+        if secure:
+            settings["ssl_context"] = self._context  # it reads all roots, which takes longer than a request
         if proxy:
             settings |= {"proxy_headers": proxies.headers(proxy), "proxy_ssl_context": ssl.create_default_context()}
             manager: urllib3.PoolManager = urllib3.ProxyManager(proxy, **settings)
