@@ -26,6 +26,8 @@ from moorage_runtime_runc.ooms import Watcher
 from moorage_runtime_runc.publishers import Publisher
 from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.records import Index
+from moorage_runtime_runc.sandbox_services import SandboxService
+from moorage_runtime_runc.sandboxes import Sandboxes
 from moorage_runtime_runc.services import TaskService
 from moorage_runtime_runc.shims import LOCKED, NAMESPACE
 from moorage_runtime_runc.spawns import Spawner
@@ -119,10 +121,14 @@ class Monitor:
         self._index = Index(arguments.state / "tasks")
         host = Host(self._reaper, self._spawner, arguments.state, arguments.relay)
         self._tasks = Tasks(host, self._publisher, self._index, self._ooms)
+        self._sandboxes = Sandboxes(Index(arguments.state / "sandboxes"))
         self._stop = asyncio.Event()
         self._namespaces: dict[str, Path] = {}
         own = {"Listen": Method(bytes, self._listen, bytes)}
-        services = TaskService(self._tasks, self._asked_to_leave).services()
+        services = {
+            **TaskService(self._tasks, self._asked_to_leave).services(),
+            **SandboxService(self._sandboxes).services(),
+        }
         self._server = servers.Server({**services, shims.MONITOR: own})
 
     async def run(self) -> None:
@@ -132,6 +138,7 @@ class Monitor:
             loop.add_signal_handler(number, self._stop.set)
         self._reaper.start()
         await adoptions.adopt_all(self._tasks, self._index)
+        self._sandboxes.adopt()
         gc.collect()
         gc.freeze()
         async with self._publishing():
@@ -165,7 +172,8 @@ class Monitor:
                 return
 
     def _useless(self) -> bool:
-        if len(self._tasks) or time.monotonic() - self._tasks.empty_since < self._arguments.linger:
+        lately = time.monotonic() - self._tasks.empty_since < self._arguments.linger
+        if len(self._tasks) or len(self._sandboxes) or lately:
             return False
         return self._arguments.leave or not self._daemon_lives()
 

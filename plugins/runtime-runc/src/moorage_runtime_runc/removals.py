@@ -12,9 +12,9 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moorage_api.messages import shim_v3
+from moorage_api.messages import shim_sandbox, shim_v3
 from moorage_runtime_runc import processes, records, runtimes
-from moorage_runtime_runc.shims import NAMESPACE, VERSIONS
+from moorage_runtime_runc.shims import NAMESPACE, SANDBOX, VERSIONS
 from moorage_sdk import errors
 from moorage_sys import mounts
 from moorage_ttrpc import blocking
@@ -45,6 +45,16 @@ def through_monitor(socket: Path, bundle: Bundle) -> int:
         log.info("task %s/%s: had ended", bundle.namespace, bundle.id)
     answer = ask(socket, bundle, "Delete", shim_v3.DeleteRequest(id=bundle.id))
     return shim_v3.DeleteResponse.FromString(answer).pid
+
+
+def sandbox(socket: Path, bundle: Bundle) -> bool:
+    """Make the monitor forget a sandbox; whether the bundle was that of one."""
+    payload = shim_sandbox.ShutdownSandboxRequest(sandbox_id=bundle.id).SerializeToString()
+    try:
+        blocking.call(socket, SANDBOX, "ShutdownSandbox", payload, [(NAMESPACE, bundle.namespace)], TIMEOUT)
+    except errors.Error:
+        return False
+    return True
 
 
 def by_hand(bundle: Bundle) -> int:

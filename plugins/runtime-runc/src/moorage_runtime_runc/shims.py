@@ -29,6 +29,7 @@ LOCKED = 75
 NAMESPACE = "containerd-namespace-ttrpc"
 """Metadata key of the namespace (pkg/namespaces/ttrpc.go)."""
 VERSIONS = ("containerd.task.v2.Task", "containerd.task.v3.Task")
+SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 KILLED = 137
 
 _WAIT = 15.0
@@ -90,10 +91,12 @@ def delete(invocation: Invocation) -> bytes:
     path = Path(invocation.flags.get("bundle") or Path.cwd())
     bundle = Bundle(str(path), invocation.flag("namespace"), invocation.flag("id"))
     socket = place(invocation.flags.get("address", "")) / "monitor.sock"
-    try:
-        pid = removals.through_monitor(socket, bundle)
-    except errors.Error:
-        pid = removals.by_hand(bundle)
+    pid = 0
+    if not removals.sandbox(socket, bundle):
+        try:
+            pid = removals.through_monitor(socket, bundle)
+        except errors.Error:
+            pid = removals.by_hand(bundle)
     at = timestamps.to_message(time.time_ns())
     return shim_v3.DeleteResponse(pid=pid, exit_status=KILLED, exited_at=at).SerializeToString()
 
