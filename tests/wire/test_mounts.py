@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -412,5 +414,89 @@ def test_loop_devices(known: Any, folder: Path) -> None:
         assert attached(known) == [f"{folder}/disk.img"]
         await client.ask("mounts", "Deactivate", {"name": "loop"})
         assert attached(known) == []
+
+    known.run(run)
+
+
+def bundle(folder: Path, script: str) -> dict[str, Any]:
+    """A container of busybox whose root file system the daemon mounts; what is made is its record."""
+    subprocess.run(["runc", "spec"], cwd=folder, check=True)
+    spec = json.loads((folder / "config.json").read_text())
+    spec["root"] = {"path": "rootfs", "readonly": False}
+    spec["process"] |= {"terminal": False, "args": ["sh", "-c", script]}
+    spec["linux"]["cgroupsPath"] = f"/moorage-wire-mounts-{os.getpid()}"
+    value = json.dumps(spec).encode()
+    return {
+        "id": "mounted",
+        "runtime": {"name": "io.containerd.runc.v2"},
+        "spec": {"type_url": "types.containerd.io/opencontainers/runtime-spec/1/Spec", "value": value},
+    }
+
+
+def busybox(folder: Path) -> Mount:
+    (folder / "lower/bin").mkdir(parents=True)
+    shutil.copy("/bin/busybox", folder / "lower/bin/busybox")
+    (folder / "lower/bin/sh").symlink_to("busybox")
+    return Mount("bind", str(folder / "lower"), ("rbind", "ro"))
+
+
+def rootfs(folder: Path) -> list[Mount]:
+    """A writable layer in a file that is made for it."""
+    options = (f"{MKDIR}{{{{ mount 1 }}}}/upper:0755", f"{MKDIR}{{{{ mount 1 }}}}/work:0755")
+    dirs = ("lowerdir={{ mount 0 }}", "upperdir={{ mount 1 }}/upper", "workdir={{ mount 1 }}/work")
+    return [
+        busybox(folder),
+        Mount("mkfs/ext4", f"{folder}/disk.img", ("loop", f"{MKFS}size=16MiB")),
+        Mount("format/mkdir/overlay", "overlay", (*options, *dirs)),
+    ]
+
+
+needs_runc = pytest.mark.skipif(not (shutil.which("runc") and Path("/bin/busybox").exists()), reason="needs runc")
+
+
+@needs_mkfs
+@needs_runc
+def test_a_task_lives_on_what_is_activated_for_it(known: Any, folder: Path) -> None:
+    async def run(client: Any) -> None:
+        container = bundle(folder, "echo hello > /kept; exit 7")
+        await client.ask("containers", "Create", {"container": container})
+        request = {"container_id": "mounted", "rootfs": plan(*rootfs(folder))}
+        for turn in range(2):
+            await client.ask("tasks", "Create", request)
+            found = (await client.ask("mounts", "Info", {"name": "mounted"})).info
+            assert [each.mount.type for each in found.active] == ["bind", "ext4"]
+            assert dict(found.labels) == {"containerd.io/gc.bref.container": "mounted"}
+            assert Path(found.active[1].mount_point, "upper/kept").exists() == bool(turn)
+            assert await client.verdict("tasks", "Create", request) == "AlreadyExists"
+            assert attached(known) == [f"{folder}/disk.img"]
+            await collect(client)
+            assert await names(client) == ["mounted"]
+            await client.ask("tasks", "Start", {"container_id": "mounted"})
+            assert (await client.ask("tasks", "Wait", {"container_id": "mounted"})).exit_status == 7
+            await client.ask("tasks", "Delete", {"container_id": "mounted"})
+            assert await names(client) == []
+            assert (mounted(known), attached(known)) == ([], [])
+        await client.ask("containers", "Delete", {"id": "mounted"})
+
+    known.run(run)
+
+
+@needs_mkfs
+@needs_runc
+def test_a_task_that_cannot_be_created_leaves_nothing(known: Any, folder: Path) -> None:
+    async def run(client: Any) -> None:
+        container = bundle(folder, "true")
+        spec = json.loads(container["spec"]["value"])
+        spec["process"]["args"] = ["/nonesuch"]
+        container["spec"]["value"] = json.dumps(spec).encode()
+        await client.ask("containers", "Create", {"container": container})
+        wrong = Mount("format/overlay", "overlay", ("lowerdir={{ mount 9 }}",))
+        base = rootfs(folder)
+        for planned in (base, [base[0], wrong]):
+            request = {"container_id": "mounted", "rootfs": plan(*planned)}
+            assert await client.verdict("tasks", "Create", request) not in ("OK", "AlreadyExists")
+            assert await names(client) == []
+            assert (mounted(known), attached(known)) == ([], [])
+        await client.ask("containers", "Delete", {"id": "mounted"})
 
     known.run(run)
