@@ -1,0 +1,1 @@
+"""Mounts of erofs (``plugins/mount/erofs`` in containerd)."""
