@@ -1,6 +1,7 @@
 """What becomes of the tables of configuration version 3."""
 
 import ast
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def test_grpc_table_becomes_the_unix_server_and_derives_ttrpc() -> None:
 
 def test_explicit_ttrpc_address_wins_over_the_derived_one() -> None:
     document = migrated({"grpc": {"address": "/run/x.sock"}, "ttrpc": {"address": "/run/y.sock"}})
-    assert document["plugins"][migrations.TTRPC] == {"address": "/run/y.sock"}
+    assert document["plugins"][migrations.TTRPC] == {"address": "/run/y.sock", "uid": os.geteuid(), "gid": os.getegid()}
 
 
 def test_the_owner_of_the_ttrpc_socket_is_the_other_ones_unless_it_is_said() -> None:
@@ -78,11 +79,24 @@ def test_debug_and_metrics_addresses_move_and_the_level_stays() -> None:
     assert document == {
         "debug": {"level": "debug"},
         "plugins": {
-            migrations.DEBUG: {"address": "/d", "uid": 1},
+            migrations.DEBUG: {"address": "/d", "uid": 1, "gid": os.getegid()},
             migrations.METRICS: {"address": "h:2"},
             migrations.PROMETHEUS: {"grpc_histogram": True},
         },
     }
+
+
+def test_what_is_zero_was_not_set() -> None:
+    table = {"address": "", "uid": 0, "max_recv_message_size": 0, "max_send_message_size": 0}
+    assert migrated({"grpc": table, "ttrpc": {"uid": 0}}) == {}
+    assert migrated({"grpc": {"uid": 3, "gid": 0}}) == {"plugins": {migrations.GRPC: {"uid": 3}}}
+
+
+def test_wrong_types_come_along_to_be_refused() -> None:
+    document = migrated({"grpc": {"address": 3, "max_recv_message_size": False}, "ttrpc": {"uid": []}})
+    assert document["plugins"][migrations.GRPC]["address"] == 3
+    assert document["plugins"][migrations.GRPC]["max_recv_message_size"] is False
+    assert migrated({"ttrpc": {"uid": []}}) == {"plugins": {migrations.TTRPC: {"uid": []}}}
 
 
 def test_a_table_of_the_plugin_wins() -> None:

@@ -7,9 +7,11 @@ disabled servers, too.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 _TABLES = ("grpc", "ttrpc", "metrics")
+_TABLES_AND_DEBUG = ("grpc", "ttrpc", "debug", "metrics")
 
 GRPC = "io.containerd.server.v1.grpc"
 TCP = "io.containerd.server.v1.grpc-tcp"
@@ -37,6 +39,7 @@ _TCP = {
     "tcp_tls_common_name": "tls_common_name",
     **_SIZES,
 }
+_OWNER = ("uid", "gid")
 _SOCKET = {"address": "address", "uid": "uid", "gid": "gid"}
 
 
@@ -44,16 +47,17 @@ def migrate(document: dict[str, Any], version: int) -> None:
     """Move the tables of a document of ``version`` to where version 4 wants them, in place."""
     if version != 3:
         return
-    grpc, ttrpc, debug, metrics = (_table(document, name) for name in ("grpc", "ttrpc", "debug", "metrics"))
-    if grpc.get("address") and not ttrpc.get("address"):
-        owner = {key: ttrpc.get(key) or grpc.get(key) for key in ("uid", "gid")}  # 0 is as good as unset
-        ttrpc = {**ttrpc, **owner, "address": f"{grpc['address']}.ttrpc"}
-    _move(document, GRPC, grpc, _GRPC)
+    grpc, ttrpc, debug, metrics = (_table(document, name) for name in _TABLES_AND_DEBUG)
+    _move(document, GRPC, _owned(grpc), _GRPC)
     if grpc.get("tcp_address"):
         _move(document, TCP, grpc, _TCP)
-    _move(document, TTRPC, ttrpc, _SOCKET)
+    if grpc.get("address") and not ttrpc.get("address"):
+        derived = {key: ttrpc.get(key) or grpc.get(key) for key in _OWNER}  # 0 is as good as unset
+        _move(document, TTRPC, _owned({**derived, "address": f"{grpc['address']}.ttrpc"}), _SOCKET)
+    else:
+        _move(document, TTRPC, _owned(ttrpc), _SOCKET)
     if debug.get("address"):
-        _move(document, DEBUG, debug, _SOCKET)
+        _move(document, DEBUG, _owned(debug), _SOCKET)
     if metrics.get("address"):
         _move(document, METRICS, metrics, {"address": "address"})
     _move(document, PROMETHEUS, metrics, {"grpc_histogram": "grpc_histogram"})
@@ -82,8 +86,21 @@ def _keep(document: dict[str, Any], uri: str, table: dict[str, Any], known: dict
         settings.update({key: value for key, value in strange.items() if key not in settings})
 
 
+def _owned(table: dict[str, Any]) -> dict[str, Any]:
+    """With an address comes an owner, root where none is said, so that a drop-in's socket is not the older one's."""
+    if not table.get("address"):
+        return table
+    return {**table, "uid": table.get("uid") or os.geteuid(), "gid": table.get("gid") or os.getegid()}
+
+
 def _move(document: dict[str, Any], uri: str, table: dict[str, Any], keys: dict[str, str]) -> None:
-    settings = {new: table[old] for old, new in keys.items() if table.get(old) not in (None, "")}
+    """Settings that say something: 0 and "" are what was not set, in Go's eyes, but for the owner of a socket."""
+    owned = _OWNER if table.get("address") else ()
+    settings = {new: table[old] for old, new in keys.items() if old in table and (old in owned or _says(table[old]))}
     plugins = document.setdefault("plugins", {}) if settings else {}
     if settings and isinstance(plugins, dict):
         plugins.setdefault(uri, settings)
+
+
+def _says(value: object) -> bool:
+    return isinstance(value, bool) or value not in (None, "", 0)
