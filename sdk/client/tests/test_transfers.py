@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from moorage_client import plugins, streams, transfers
 from moorage_client.clients import Client
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
-from moorage_sdk.transfers import Credentials, Progress, Pull, Push, Registry, Unpack
+from moorage_sdk.transfers import Credentials, Export, Progress, Pull, Push, Registry, Store, Unpack
 
 HERE = Platform("linux", "amd64")
 
@@ -214,3 +215,116 @@ def test_another_unimplemented_is_passed_on(talk: Any) -> None:
 
     with pytest.raises(errors.Unimplemented, match="pair of source"):
         pull(talk, Daemon(script), Pull("r/x:1"))
+
+
+def imported(talk: Any, daemon: Daemon, source: Any, **more: Any) -> list[str]:
+    names: list[str] = []
+
+    async def work(client: Client) -> None:
+        names.extend(await asyncio.wait_for(client.transfers.import_archive(source, Store("n"), **more), 20))
+
+    talk(daemon.handlers(), work)
+    return names
+
+
+def exported(talk: Any, daemon: Daemon, sink: Any) -> None:
+    async def work(client: Client) -> None:
+        await asyncio.wait_for(client.transfers.export_archive(Export(("a",), sink)), 20)
+
+    talk(daemon.handlers(), work)
+
+
+def test_an_archive_is_sent_and_its_names_come_back(talk: Any) -> None:
+    received, lines = bytearray(), []
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        archive, store = typeurls.unpack(request.source), typeurls.unpack(request.destination)
+        assert store.name == "n"  # type: ignore[attr-defined]
+        stream = archive.stream  # type: ignore[attr-defined]
+        while len(received) < 100_000:
+            await daemon.sending[stream].put(transfer_types.WindowUpdate(update=40_000))
+            for _ in range(2):
+                received.extend((await daemon.received[stream].get()).data)
+                if len(received) == 100_000:
+                    break
+        progress = daemon.sending[request.options.progress_stream]
+        for event, name in (("Importing", ""), ("saved", "x"), ("saved", "y")):
+            await progress.put(transfer_types.Progress(event=event, name=name))
+        await progress.put(None)
+
+    assert imported(talk, Daemon(script), io.BytesIO(b"x" * 100_000), report=lines.append) == ["x", "y"]
+    assert bytes(received) == b"x" * 100_000
+    assert [line.event for line in lines] == ["Importing", "saved", "saved"]
+
+
+def test_an_archive_that_the_daemon_refuses_is_not_sent_to_the_end(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        raise errors.InvalidArgument("archive: no: invalid argument")
+
+    with pytest.raises(errors.Error, match="archive: no"):
+        imported(talk, Daemon(script), io.BytesIO(b"x" * 100_000))
+
+
+def test_a_file_that_cannot_be_read_ends_the_import(talk: Any) -> None:
+    class Broken:
+        def read(self, size: int, /) -> bytes:
+            raise OSError("broken disk")
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(OSError, match="broken disk"):
+        imported(talk, Daemon(script), Broken())
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_archive_is_received_to_its_end(talk: Any, ends: bool) -> None:
+    """mooraged ends the stream; containerd leaves it open."""
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        stream = typeurls.unpack(request.destination).stream  # type: ignore[attr-defined]
+        for _ in range(5):
+            await daemon.sending[stream].put(transfer_types.Data(data=b"y" * 1000))
+        if ends:
+            await daemon.sending[stream].put(None)
+
+    sink = io.BytesIO()
+    exported(talk, Daemon(script), sink)
+    assert sink.getvalue() == b"y" * 5000
+
+
+def test_a_disk_that_is_full_ends_the_export(talk: Any) -> None:
+    class Full:
+        def write(self, data: bytes, /) -> int:
+            raise OSError("no space left")
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        stream = typeurls.unpack(request.destination).stream  # type: ignore[attr-defined]
+        for _ in range(40):
+            await daemon.sending[stream].put(transfer_types.Data(data=b"y" * 32_000))
+        await asyncio.Event().wait()
+
+    with pytest.raises(OSError, match="no space left"):
+        exported(talk, Daemon(script), Full())
+
+
+def test_a_failed_export_says_why(talk: Any) -> None:
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        raise errors.NotFound('image "a": not found')
+
+    with pytest.raises(errors.Error, match='image "a": not found'):
+        exported(talk, Daemon(script), io.BytesIO())
+
+
+def test_names_are_given_by_the_daemon(talk: Any) -> None:
+    asked: list[Any] = []
+
+    async def script(daemon: Daemon, request: transfer.TransferRequest) -> None:
+        asked.append((typeurls.unpack(request.source), typeurls.unpack(request.destination)))
+
+    async def work(client: Client) -> None:
+        await client.transfers.tag("a", ["b", "c"])
+
+    talk(Daemon(script).handlers(), work)
+    [(source, destination)] = asked
+    assert (source.name, [each.name for each in destination.extra_references]) == ("a", ["b", "c"])

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "push": Verb("push", "Push an image to a registry"),
         "tag": Verb("tag", "Give an image further names"),
         "load": Verb("load", "Load images from an archive"),
+        "save": Verb("save", "Save images in an archive"),
         "images": Verb("images", "List images"),
         "rmi": Verb("rmi", "Remove images"),
     },

@@ -8,7 +8,7 @@ def test_a_daemon_without_the_service(cli: Any) -> None:
     if "not offered" not in result.err:
         pytest.skip("this containerd can transfer")
     assert result.code == 1
-    assert "hint: pulling and pushing need mooraged, or containerd 1.7 or later" in result.err
+    assert "hint: pulling, pushing and saving need mooraged, or containerd 1.7 or later" in result.err
 
 
 def test_what_is_not_there(cli: Any) -> None:

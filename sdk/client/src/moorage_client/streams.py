@@ -30,6 +30,10 @@ class Named:
     async def send(self, message: Message) -> None:
         await self._stream.send(typeurls.pack(message))
 
+    async def done_sending(self) -> None:
+        """Tell the daemon that nothing more comes."""
+        await self._stream.done_sending()
+
     async def receive(self) -> Message | None:
         """The next message, None after the last. One of a type nobody knows raises errors.NotFound."""
         packed = await self._stream.receive()

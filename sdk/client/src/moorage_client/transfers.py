@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from google.protobuf.message import Message
 
 from moorage_api.convert import platforms, typeurls
 from moorage_api.messages import transfer, transfer_types
+from moorage_client import byte_streams, requests
+from moorage_client.byte_streams import Source
 from moorage_client.calls import Caller
 from moorage_client.plugins import Plugins
 from moorage_client.streams import Named, Streams
 from moorage_sdk import errors
-from moorage_sdk.transfers import Authority, Credentials, Progress, Pull, Push, Registry
+from moorage_sdk.transfers import (
+    Authority,
+    Credentials,
+    Export,
+    ExtraName,
+    Progress,
+    Pull,
+    Push,
+    Registry,
+    Store,
+)
 
 SERVICE = "containerd.services.transfer.v1.Transfer"
 PLUGIN = "type==io.containerd.grpc.v1,id==transfer"
@@ -42,10 +54,7 @@ class Transfers:
         await self._require()
         async with AsyncExitStack() as stack:
             source = await self._registry(pull.reference, pull.registry, stack)
-            options = transfer.TransferOptions()
-            if report is not None:
-                options.progress_stream = await stack.enter_async_context(self._progress(report))
-            await self._transfer(source, _destination(pull), options)
+            await self._transfer(source, requests.pulled(pull), await self._options(report, stack))
 
     async def push(self, push: Push, report: Report | None = None) -> None:
         """Bring an image of the store to a registry, without what is there already. The daemon does it.
@@ -58,18 +67,65 @@ class Transfers:
         source = transfer_types.ImageStore(name=push.name or push.reference, platforms=chosen)
         async with AsyncExitStack() as stack:
             destination = await self._registry(push.reference, push.registry, stack)
-            options = transfer.TransferOptions()
+            await self._transfer(source, destination, await self._options(report, stack))
+
+    async def import_archive(self, source: Source, store: Store, report: Report | None = None) -> list[str]:
+        """Send an archive; the daemon stores, unpacks and names what is in it. The names.
+
+        Raises what ``moorage_sdk.transfers.Archiver.import_archive`` does, and errors.Unimplemented as ``pull``.
+        """
+        await self._require()
+        names: list[str] = []
+
+        def heard(progress: Progress) -> None:
+            if progress.event == "saved":
+                names.append(progress.name)
             if report is not None:
-                options.progress_stream = await stack.enter_async_context(self._progress(report))
-            await self._transfer(source, destination, options)
+                report(progress)
+
+        async with AsyncExitStack() as stack:
+            options = await self._options(heard, stack)
+            stream = await stack.enter_async_context(self._streams.open("import"))
+            archive = transfer_types.ImageImportStream(stream=stream.id)
+            asking = self._transfer(archive, requests.store(store), options)
+            await _together(asking, byte_streams.send(stream, source))
+        return names
+
+    async def export_archive(self, export: Export, report: Report | None = None) -> None:
+        """Receive an archive of images. Raises what ``moorage_sdk.transfers.Archiver.export_archive`` does.
+
+        Raises errors.Unimplemented as ``pull``, and OSError when the archive cannot be written.
+        """
+        await self._require()
+        async with AsyncExitStack() as stack:
+            options = await self._options(report, stack)
+            stream = await stack.enter_async_context(self._streams.open("export"))
+            receiver = byte_streams.Receiver(stream, export.sink)
+            asking = self._transfer(*requests.exported(export, stream.id), options)
+            await _together(asking, receiver.run(), receiver)
+
+    async def tag(self, name: str, further: Sequence[str]) -> None:
+        """Give an image further names. Raises errors.NotFound, and errors.Unimplemented as ``pull``."""
+        await self._require()
+        store = Store(extra_names=tuple(ExtraName(each) for each in further))
+        await self._transfer(transfer_types.ImageStore(name=name), requests.store(store), transfer.TransferOptions())
+
+    async def offered(self) -> bool:
+        """Whether the daemon has the service."""
+        return bool([plugin for plugin in await self._plugins.list([PLUGIN]) if plugin.status == "ok"])
+
+    async def _options(self, report: Report | None, stack: AsyncExitStack) -> transfer.TransferOptions:
+        options = transfer.TransferOptions()
+        if report is not None:
+            options.progress_stream = await stack.enter_async_context(self._progress(report))
+        return options
 
     async def _require(self) -> None:
         """Ask before a stream is opened: grpc loses the status of one that is refused while it is written to."""
-        found = [plugin for plugin in await self._plugins.list([PLUGIN]) if plugin.status == "ok"]
-        if not found:
+        if not await self.offered():
             raise errors.Unimplemented(
                 "transfer service: not offered by this daemon",
-                hint="pulling and pushing need mooraged, or containerd 1.7 or later",
+                hint="pulling, pushing and saving need mooraged, or containerd 1.7 or later",
             )
 
     async def _transfer(self, source: Message, destination: Message, options: transfer.TransferOptions) -> None:
@@ -111,17 +167,35 @@ _LAST_LINES = 1.0
 """Seconds to wait for progress that is still under way when the transfer is over."""
 
 
-def _destination(pull: Pull) -> transfer_types.ImageStore:
-    unpacks = [
-        transfer_types.UnpackConfiguration(platform=platforms.to_message(each.platform), snapshotter=each.snapshotter)
-        for each in pull.unpacks
-    ]
-    return transfer_types.ImageStore(
-        name=pull.name or pull.reference,
-        labels=pull.labels,
-        platforms=[platforms.to_message(each) for each in pull.platforms],
-        unpacks=unpacks,
-    )
+async def _together(
+    asking: Awaitable[None], moving: Awaitable[None], receiver: byte_streams.Receiver | None = None
+) -> None:
+    """Move bytes while the daemon is at work. What it says of a failure comes before what became of the stream."""
+    work, bytes_ = asyncio.ensure_future(asking), asyncio.ensure_future(moving)
+    try:
+        await asyncio.wait([work, bytes_], return_when=asyncio.FIRST_COMPLETED)
+        failure = bytes_.exception() if bytes_.done() else None
+        if failure is not None and not isinstance(failure, errors.Error):
+            raise failure
+        await work
+        if receiver is not None:
+            await _last_bytes(receiver, bytes_)
+    finally:
+        await _end(work)
+        await _end(bytes_)
+
+
+async def _last_bytes(receiver: byte_streams.Receiver, receiving: asyncio.Future[None]) -> None:
+    """mooraged ends the stream behind the last byte; containerd does not, and only stops to send."""
+    while not receiving.done():
+        before = receiver.received
+        await asyncio.wait([receiving], timeout=_LAST_LINES)
+        if receiver.received == before:
+            break
+    if receiving.done():
+        receiving.result()
+    else:
+        receiver.flush()
 
 
 async def _relay(stream: Named, report: Report) -> None:
@@ -150,8 +224,8 @@ def _response(credentials: Credentials) -> transfer_types.AuthResponse:
     return transfer_types.AuthResponse(authType=kind, secret=credentials.secret)
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Future[None]) -> None:
     """A side stream that broke must not hide the outcome of the transfer itself."""
     task.cancel()
-    with suppress(asyncio.CancelledError, errors.Error):
+    with suppress(asyncio.CancelledError, errors.Error, OSError):
         await task

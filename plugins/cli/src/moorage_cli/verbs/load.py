@@ -8,10 +8,8 @@ from typing import BinaryIO, cast
 
 import click
 
-from moorage_cli import options, sessions
-from moorage_client import archives, unpacks
+from moorage_cli import archives, options, sessions
 from moorage_client.clients import Client
-from moorage_sdk import errors
 from moorage_sdk.images import Image
 
 
@@ -28,19 +26,8 @@ def command(path: str, name: str, no_unpack: bool, snapshotter: str) -> None:
     async def work(client: Client) -> list[Image]:
         with ExitStack() as stack:
             stream = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
-            images = await archives.load(client, cast(BinaryIO, stream), name)
-        if not no_unpack:
-            chosen = await client.plugins.snapshotter(snapshotter)
-            for image in images:
-                await _unpack(client, image, chosen)
-        return images
+            chosen = "" if no_unpack else await client.plugins.snapshotter(snapshotter)
+            return await archives.load(client, cast(BinaryIO, stream), name, chosen)
 
     for image in sessions.run(work):
         click.echo(f"loaded {image.name}")
-
-
-async def _unpack(client: Client, image: Image, snapshotter: str) -> None:
-    try:
-        await unpacks.unpack(client, image.target, snapshotter)
-    except errors.NotFound:
-        click.echo(f"{image.name}: nothing for this platform, not unpacked", err=True)
