@@ -1,5 +1,6 @@
 """Docker's engine, as tests run it: it works, and it leaves nothing."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,15 @@ def test_another_engine_brings_its_client(tmp_path: Path, monkeypatch: pytest.Mo
     engine = Engine(tmp_path / "engine", path="/first")
     assert engine.words("ps") == [str(tmp_path / "bin" / "docker"), "ps"]
     assert engine.env["PATH"].startswith(f"/first:{tmp_path}/sbin:")
+
+
+@needs_engine
+def test_a_daemon_that_it_starts_by_itself_ends_with_it(tmp_path: Path) -> None:
+    (tmp_path / "containerd").symlink_to(Path(sys.executable).with_name("mooraged"))
+    with daemons.directory() as base:
+        with Engine(base / "engine", path=str(tmp_path)) as engine:
+            pid = engine.managed
+            assert str(base) in Path(f"/proc/{pid}/cmdline").read_text("utf-8")
+        assert not Path(f"/proc/{pid}").exists()
+        assert outside(engine) == set()
+        assert engine.managed == 0

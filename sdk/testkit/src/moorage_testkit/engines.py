@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from moorage_sys import mountinfo, mounts, paths
+from moorage_testkit.daemons import Daemon, Program
 
 NAMESPACES = ("moby", "plugins.moby")
 """Where an engine keeps its containers and its plugins."""
@@ -84,6 +85,7 @@ class Engine:
         self._network: subprocess.Popen[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._key = _KEY.exists()
+        self._managed = _managed(base) if not containerd else None
 
     def _defaults(self, containerd: str) -> dict[str, Any]:
         return {
@@ -112,6 +114,14 @@ class Engine:
     def pid(self) -> int:
         assert self._process is not None, "not started"
         return self._process.pid
+
+    @property
+    def managed(self) -> int:
+        """The process id of the daemon that it started by itself; 0 while there is none."""
+        try:
+            return int((self.base / "exec" / "containerd" / "containerd.pid").read_text("ascii") or "0")
+        except FileNotFoundError:
+            return 0
 
     @property
     def env(self) -> dict[str, str]:
@@ -197,6 +207,8 @@ class Engine:
             with suppress(AssertionError):  # one that cannot start again keeps its containers to those who carry them
                 self.clear() if self._process.poll() is None else self.start().clear()
             self._end(self._process)
+        if self._managed is not None:
+            self._managed.sweep()
         mounts.unmount_recursive(self.base)
         if self._network is not None:
             assert self._network.stdin is not None
@@ -232,6 +244,13 @@ class Engine:
             _KEY.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             paths.remove_tree(self.base)
+
+
+def _managed(base: Path) -> Daemon:
+    """The daemon that an engine in ``base`` starts by itself, for what that one leaves."""
+    daemon = Daemon(Program(("containerd",)), base, namespaces=NAMESPACES)
+    daemon.root, daemon.state = base / "data" / "containerd" / "daemon", base / "exec" / "containerd" / "daemon"
+    return daemon
 
 
 def _network() -> subprocess.Popen[bytes]:
