@@ -116,6 +116,111 @@ def test_a_migrated_file_means_the_same_to_both(theirs: str, tmp_path: Path) -> 
     assert before["timeouts"].items() <= table["timeouts"].items()
 
 
+FILES = {
+    "config.toml": """
+version = 3
+imports = ["conf.d/*.toml", "last.toml"]
+oom_score = 5
+disabled_plugins = ["io.containerd.a.v1.x"]
+[debug]
+level = "debug"
+[grpc]
+address = "/run/one.sock"
+gid = 7
+[timeouts]
+"io.containerd.timeout.shim.load" = "9s"
+[stream_processors."turn"]
+accepts = ["a"]
+path = "/turn"
+args = ["-x"]
+[plugins."io.containerd.snapshotter.v1.overlayfs"]
+mount_options = ["index=off"]
+root_path = "/overlay"
+upperdir_label = true
+[plugins."io.containerd.gc.v1.scheduler"]
+mutation_threshold = 3
+""",
+    "conf.d/a.toml": """
+version = 2
+oom_score = 0
+disabled_plugins = ["io.containerd.b.v1.y", "io.containerd.a.v1.x"]
+[debug]
+level = ""
+format = "json"
+[timeouts]
+"io.containerd.timeout.task.state" = "8s"
+[stream_processors."turn"]
+returns = "b"
+[plugins."io.containerd.snapshotter.v1.overlayfs"]
+mount_options = ["volatile"]
+upperdir_label = false
+""",
+    "conf.d/b.toml": """
+[plugins.scheduler]
+deletion_threshold = 4
+[ttrpc]
+uid = 8
+[grpc]
+address = "/run/two.sock"
+""",
+    "last.toml": """
+version = 3
+imports = ["config.toml"]
+oom_score = -3
+disabled_plugins = []
+[plugins."io.containerd.gc.v1.scheduler"]
+mutation_threshold = 0
+""",
+}
+"""Drop-ins in directories, one that imports its importer, older versions, lists, empty values, whole entries."""
+
+
+@pytest.mark.parametrize("theirs_", [False, True], ids=["mooraged", "containerd"])
+def test_files_override_each_other_as_containerds_do(tmp_path: Path, theirs_: bool) -> None:
+    program = [sys.executable, "-m", "moorage_core"]
+    if theirs_:
+        program = [os.environ.get("MOORAGE_CONTAINERD") or "containerd"]
+        if tomllib.loads(default(program[0]))["version"] < 4:
+            pytest.skip("containerd before 2.3 merges in other ways")
+    (tmp_path / "conf.d").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    done = said(*program, "--config", str(tmp_path / "config.toml"), "config", "dump")
+    assert done.returncode == 0, done.stderr
+    table = tomllib.loads(done.stdout)
+    assert (table["version"], table["oom_score"]) == (4, -3)
+    assert table["disabled_plugins"] == ["io.containerd.a.v1.x", "io.containerd.b.v1.y"]
+    assert (table["debug"]["level"], table["debug"]["format"]) == ("debug", "json")
+    assert table["timeouts"]["io.containerd.timeout.shim.load"] == "9s"
+    assert table["timeouts"]["io.containerd.timeout.task.state"] == "8s"
+    assert table["stream_processors"]["turn"] == {"accepts": [], "returns": "b", "path": "", "args": [], "env": []}
+    assert "io.containerd.ocicrypt.decoder.v1.tar" in table["stream_processors"]
+    plugins = table["plugins"]
+    overlay = plugins["io.containerd.snapshotter.v1.overlayfs"]
+    assert (overlay["mount_options"], overlay["root_path"]) == (["volatile"], "/overlay")
+    assert overlay["upperdir_label"] is False
+    scheduler = plugins["io.containerd.gc.v1.scheduler"]
+    assert (scheduler["mutation_threshold"], scheduler["deletion_threshold"]) == (0, 4)
+    grpc, ttrpc = plugins["io.containerd.server.v1.grpc"], plugins["io.containerd.server.v1.ttrpc"]
+    assert (grpc["address"], grpc["uid"], grpc["gid"]) == ("/run/two.sock", os.geteuid(), os.getegid())
+    assert (ttrpc["address"], ttrpc["uid"], ttrpc["gid"]) == ("/run/two.sock.ttrpc", 8, os.getegid())
+
+
+@pytest.mark.parametrize("theirs_", [False, True], ids=["mooraged", "containerd"])
+@pytest.mark.parametrize("text", ["version = 5\n", 'version = 2\ndisabled_plugins = ["cri"]\n', "x = [\n"])
+def test_files_that_both_refuse(tmp_path: Path, text: str, theirs_: bool) -> None:
+    program = (os.environ.get("MOORAGE_CONTAINERD") or "containerd") if theirs_ else sys.executable
+    if theirs_ and tomllib.loads(default(program))["version"] < 4 and "5" in text:
+        pytest.skip("containerd before 2.0 prints it all the same")
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    verbs = [program, *([] if theirs_ else ["-m", "moorage_core"]), "-c", str(file), "config"]
+    for verb in ("dump",) if theirs_ else ("dump", "migrate", "check"):
+        done = said(*verbs, verb)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("containerd: " if theirs_ else f"mooraged: {file}:")
+
+
 def test_the_name_makes_it_containerd(name: str) -> None:
     assert re.match(r"containerd github\.com/containerd/containerd v\d+\.\d+\.\d+", said(name, "--version").stdout)
     assert said(name, "-v").stdout == said(name, "--version").stdout
