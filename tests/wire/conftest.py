@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
+import subprocess
 import tomllib
 import zlib
 from collections import Counter
@@ -130,6 +132,9 @@ class Scene:
         self.client, self.name, self.peer = client, name, peer
         self.namespace = f"{re.sub('[^a-z0-9]+', '-', name)[:40].strip('-')}-{zlib.crc32(name.encode()):x}"
         self.transcript = Transcript(places)
+        self.heard: list[types.Envelope] = []
+        self.passed_over = ["/scene/"] if self.knows(2) else ["/scene/", "/content/"]
+        """Topics, by how they begin, that are not compared; of content, containerd 1 tells nothing."""
 
     def knows(self, *version: int) -> bool:
         """Whether the containerd that we are compared with is of this version at least."""
@@ -170,9 +175,20 @@ class Scene:
             await self._over(stream)
         return answers
 
-    def _unheard(self) -> tuple[str, ...]:
-        """Topics that the peer is too old for."""
-        return () if self.knows(2) else ("/content/",)
+    async def hear(self, topic: str, times: int = 1) -> None:
+        """Wait for an event that comes when it comes, so that those after it are after it."""
+        async with asyncio.timeout(30):
+            while sum(each.topic == topic for each in self.heard) < times:
+                await asyncio.sleep(0.01)
+
+    async def end(self) -> None:
+        """What is heard from now on is not compared: a scene may tidy up behind itself."""
+        await self._knock("/scene/ends")
+        await self.hear("/scene/ends")
+
+    async def _knock(self, topic: str) -> None:
+        publication = {"topic": topic, "event": {"type_url": "t"}}
+        await self.client.ask("events", "Publish", publication, namespace=self.namespace)
 
     async def _over(self, stream: Any) -> None:
         """Let the daemon end the stream, so that whatever it held is free."""
@@ -187,31 +203,26 @@ class Scene:
         stub = self.client.stub("events")
         pattern = f'namespace~="^{self.namespace}"'
         request = stub.service.methods["Subscribe"].request(filters=[pattern])
-        heard: list[types.Envelope] = []
+        heard = self.heard
 
         async def listen() -> None:
             async for envelope in stub.receive("Subscribe", request):
                 heard.append(envelope)
 
-        async def knock(topic: str) -> None:
-            publication = {"topic": topic, "event": {"type_url": "t"}}
-            await self.client.ask("events", "Publish", publication, namespace=self.namespace)
-
         listening = asyncio.create_task(listen())
         try:
             async with asyncio.timeout(60):
                 while not heard:  # containerd does not say when a subscription stands
-                    await knock("/scene/begins")
+                    await self._knock("/scene/begins")
                     await asyncio.sleep(0.02)
                 yield
-                await knock("/scene/ends")
-                while heard[-1].topic != "/scene/ends":
-                    await asyncio.sleep(0.01)
+                await self.end()
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-        for envelope in heard:
-            if not envelope.topic.startswith(("/scene/", *self._unheard())):
+        topics = [envelope.topic for envelope in heard]
+        for envelope in heard[: topics.index("/scene/ends")]:
+            if not envelope.topic.startswith(tuple(self.passed_over)):
                 self.transcript.noted(f"event {envelope.topic}", envelope)
 
 
@@ -305,6 +316,23 @@ def peer(containerd: Wire) -> tuple[int, ...]:
     found = re.search(r"(\d+)\.(\d+)", said[0])
     # A build from a checkout may not know its version; the services it has are those of the newest.
     return tuple(map(int, found.groups())) if found else (2, 3)
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a container that holds busybox and a shell."""
+    busybox = Path("/bin/busybox")
+    if not (shutil.which("runc") and busybox.exists()):
+        pytest.skip("needs runc and busybox")
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "rootfs" / "bin").mkdir(parents=True)
+    shutil.copy(busybox, folder / "rootfs" / "bin" / "busybox")
+    (folder / "rootfs" / "bin" / "sh").symlink_to("busybox")
+    subprocess.run(["runc", "spec"], cwd=folder, check=True)
+    made: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    made["root"] = {"path": str(folder / "rootfs"), "readonly": True}
+    made["process"]["terminal"] = False
+    return made
 
 
 @pytest.fixture

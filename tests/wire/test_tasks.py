@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +15,6 @@ from moorage_api.messages import containers, task_types
 
 SPEC = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 PROCESS = "types.containerd.io/opencontainers/runtime-spec/1/Process"
-BUSYBOX = Path("/bin/busybox")
-
-pytestmark = pytest.mark.skipif(not (shutil.which("runc") and BUSYBOX.exists()), reason="needs runc and busybox")
-
-
-@pytest.fixture(scope="session")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("bundle")
-    (folder / "rootfs" / "bin").mkdir(parents=True)
-    shutil.copy(BUSYBOX, folder / "rootfs" / "bin" / "busybox")
-    (folder / "rootfs" / "bin" / "sh").symlink_to("busybox")
-    subprocess.run(["runc", "spec"], cwd=folder, check=True)
-    made = json.loads((folder / "config.json").read_text())
-    made["root"] = {"path": str(folder / "rootfs"), "readonly": True}
-    made["process"]["terminal"] = False
-    yield made
 
 
 class Container:

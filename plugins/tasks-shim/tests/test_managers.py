@@ -78,6 +78,15 @@ def test_execs(house: Callable[..., Any]) -> None:
                 assert (exited.id, exited.status) == ("e", 143)
             with pytest.raises(errors.NotFound):
                 await manager.get("ns", "web", "e")
+            for exec_id in ("e", "../x"):
+                with pytest.raises(errors.NotFound):
+                    await manager.delete_process("ns", "web", exec_id)
+                with pytest.raises(errors.NotFound):
+                    await manager.close_io("ns", "web", exec_id, stdin=False)
+            with pytest.raises(errors.InvalidArgument):
+                await manager.delete_process("ns", "web", "")
+            with pytest.raises(errors.NotFound):
+                await manager.delete_process("ns", "nobody", "")
             here.registry.close()
 
     asyncio.run(run())

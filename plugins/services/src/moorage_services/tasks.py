@@ -98,7 +98,7 @@ class TaskService:
 
     async def delete_process(self, request: tasks.DeleteProcessRequest, call: Call) -> tasks.DeleteResponse:
         container = self._container(request, call)
-        exited = await self._manager.delete_process(call.namespace, container.id, processes.exec_id(request.exec_id))
+        exited = await self._manager.delete_process(call.namespace, container.id, request.exec_id)
         return processes.deletion(exited, request.exec_id)
 
     async def get(self, request: tasks.GetRequest, call: Call) -> tasks.GetResponse:

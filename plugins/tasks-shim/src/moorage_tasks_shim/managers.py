@@ -59,7 +59,9 @@ class ShimTaskManager(TaskManager):
 
     async def delete_process(self, namespace: str, id: str, exec_id: str) -> Exit:
         task = await self._task(namespace, id)
-        said = await task.call("Delete", exec_id=identifiers.validate(exec_id, "exec id"))
+        if not exec_id:  # which would mean init to the shim
+            raise errors.InvalidArgument("exec id must not be empty: invalid argument")
+        said = await task.call("Delete", exec_id=exec_id)
         task.forget(exec_id)
         return Exit(said.exit_status, timestamps.from_message(said.exited_at), said.pid, exec_id)
 
@@ -104,6 +106,8 @@ class ShimTaskManager(TaskManager):
         task = await self._task(namespace, id)
         if stdin:
             await task.call("CloseIO", exec_id=exec_id, stdin=True)
+        elif exec_id:
+            await task.state(exec_id, self._state_timeout)  # there may be no such process
 
     async def pids(self, namespace: str, id: str) -> builtins.list[Pid]:
         said = await (await self._task(namespace, id)).ask("Pids")

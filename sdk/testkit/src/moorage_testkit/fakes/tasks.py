@@ -63,6 +63,9 @@ class MemoryTasks(TaskManager):
         return self._delete(namespace, id, "")
 
     async def delete_process(self, namespace: str, id: str, exec_id: str) -> Exit:
+        self._known(namespace, id)
+        if not exec_id:
+            raise errors.InvalidArgument("exec id must not be empty: invalid argument")
         return self._delete(namespace, id, exec_id)
 
     async def exec(self, namespace: str, id: str, exec_id: str, spec: Payload, stdio: Stdio) -> None:
