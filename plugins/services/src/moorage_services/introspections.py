@@ -26,6 +26,7 @@ PLATFORM_TYPES = frozenset(
         "io.containerd.differ.v1",
         "io.containerd.runtime.v2",
         "io.containerd.monitor.task.v1",
+        "io.containerd.mount-handler.v1",
         "io.containerd.cri.v1",
     }
 )
