@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,96 @@ def test_single_faults(base: Path, place: Path, text: str, place_: str, message:
     lines = refuse(base, file)
     assert lines[0].startswith(f"{file}:{place_}"), lines
     assert message in lines[0]
+
+
+def test_what_containerds_own_tables_may_say_wrongly(base: Path, place: Path) -> None:
+    file, newer = place / "config.toml", place / "newer.toml"
+    newer.write_text("version = 4\n")
+    file.write_text(
+        "version = 2\n"
+        'imports = ["newer.toml"]\n'
+        'required_plugins = ["io.containerd.grpc.v1.cri"]\n'
+        "[cgroup]\n"
+        'path = "/a/../../b"\n'
+        "[stream_processors.turn]\n"
+        'accepts = "x"\n'
+        "args = [1]\n"
+        "[timeouts]\n"
+        '"io.containerd.timeout.shim.load" = "soon"\n'
+        '[plugins."io.containerd.metadata.v1.bolt"]\n'
+        'content_sharing_policy = "mine"\n'
+        "[grpc]\n"
+        "max_recv_message_size = [3]\n"
+    )
+    lines = refuse(base, file)
+    expected = [
+        (f"{newer}:1:1: ", "version: drop-in of version 4 higher than 2"),
+        (f"{file}:3:21: ", 'required plugin "io.containerd.grpc.v1.cri": containerd\'s, not part of moorage: '),
+        (f"{file}:5:1: ", "cgroup.path: must be a path without .."),
+        (f"{file}:7:1: ", "stream_processors.turn.accepts: expected array, got string"),
+        (f"{file}:8:9: ", "stream_processors.turn.args[0]: expected string, got integer"),
+        (f"{file}:10:1: ", 'timeouts."io.containerd.timeout.shim.load": '),
+        (f"{file}:12:1: ", "content_sharing_policy: expected one of"),
+        (f"{file}:14:1: ", 'plugins."io.containerd.server.v1.grpc".max_recv_message_size: expected integer, got array'),
+    ]
+    for place_, message in expected:
+        assert any(line.startswith(place_) and message in line for line in lines), (place_, message, lines)
+    assert len(lines) == len(expected) + 1
+
+
+def test_a_file_of_the_first_version_is_understood(base: Path) -> None:
+    config = (
+        'oom_score = 0\nplugin_dir = "/x"\ndisabled_plugins = ["cri", "aufs"]\n'
+        "[plugins.scheduler]\nmutation_threshold = 7\n"
+        '[plugins.bolt]\ncontent_sharing_policy = "isolated"\n'
+        '[plugins."diff-service"]\ndefault = ["walking"]\n'
+        '[plugins.linux]\nshim = "containerd-shim"\n'
+        "[plugins.odd]\na = 1\n"
+        "[metrics]\ngrpc_histogram = false\n"
+    )
+    with Daemon(moorage(config), base) as daemon:
+        log = daemon.tail(20_000)
+        command = [*daemon.program.command, "--config", str(daemon.config), "config", "dump"]
+        dumped = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    plugins = tomllib.loads(dumped)["plugins"]
+    assert plugins["io.containerd.gc.v1.scheduler"]["mutation_threshold"] == 7
+    assert plugins["io.containerd.metadata.v1.lmdb"]["content_sharing_policy"] == "isolated"
+    assert plugins["io.containerd.grpc.v1.diff"]["default"] == ["walking"]
+    told = [line for line in log.splitlines() if "level=warning" in line and "config.toml" in line]
+    for place_, subject in (
+        (2, "plugin_dir"),
+        (3, "grpc.v1.cri"),
+        (3, "aufs"),
+        (10, "runtime.v1.linux"),
+        (12, "grpc.v1.odd"),
+    ):
+        assert len([line for line in told if f"config.toml:{place_}:" in line and subject in line]) == 1, (
+            subject,
+            told,
+        )
+    assert len(told) == 5
+
+
+def test_the_daemon_runs_in_the_control_group_that_it_is_told(base: Path) -> None:
+    if not Path("/sys/fs/cgroup").is_dir() or not os.access("/sys/fs/cgroup", os.W_OK):
+        pytest.skip("no control groups can be made here")
+    group = f"/moorage-faults-{os.getpid()}"
+    try:
+        with Daemon(moorage(f'version = 4\n[cgroup]\npath = "{group}/daemon"\n'), base) as daemon:
+            groups = Path(f"/proc/{daemon.pid}/cgroup").read_text()
+            assert f":{group}/daemon\n" in groups
+    finally:
+        for place_ in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
+            for folder in (Path(f"{place_}{group}/daemon"), Path(f"{place_}{group}")):
+                if folder.is_dir():
+                    folder.rmdir()
+
+
+def test_a_control_group_that_cannot_be_is_the_end_and_leaves_no_trace(base: Path, place: Path) -> None:
+    file = place / "config.toml"
+    file.write_text('version = 4\n[cgroup]\npath = "/cgroup.procs/x"\n')
+    lines = refuse(base, file)
+    assert re.search(r'cgroup ".*/cgroup\.procs/x": .* \(let the daemon\'s user write there', lines[0]), lines
 
 
 def test_a_file_that_is_asked_for_and_absent(base: Path, place: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from moorage_core import discovery, documents, merges
@@ -222,6 +222,8 @@ def _meaning(top: Top, merged: Merged) -> list[Fault]:
             faults.append(Fault(merged.origin((key,)), f"{key}: must be a path"))
     if top.root and Path(top.root).absolute() == Path(top.state).absolute():
         faults.append(Fault(merged.origin(("state",)), "state: must differ from root"))
+    if ".." in PurePosixPath(top.cgroup.path).parts or "\0" in top.cgroup.path:
+        faults.append(Fault(merged.origin(("cgroup", "path")), "cgroup.path: must be a path without .."))
     if top.oom_score not in OOM_SCORES:
         faults.append(Fault(merged.origin(("oom_score",)), "oom_score: must be within -1000 and 1000"))
     return faults
