@@ -19,9 +19,13 @@ class Watching:
     def __init__(self) -> None:
         self.connections: list[HTTPConnection] = []
         self.heads = 0
+        self.pieces = 0
 
     def opened(self, connection: HTTPConnection) -> None:
         self.connections.append(connection)
+
+    def sends(self, connection: HTTPConnection) -> None:
+        self.pieces += 1
 
     @contextlib.contextmanager
     def waits(self, connection: HTTPConnection) -> Iterator[None]:
@@ -29,14 +33,18 @@ class Watching:
         self.heads += 1
 
 
-def test_every_connection_and_every_head_is_told() -> None:
+def test_every_connection_piece_and_head_is_told() -> None:
     watching = Watching()
     pools = Pools(Security(), watching)
     with Proxy() as server:
         server.on("GET", "/", Exchange.answer, 200, {}, b"x")
         for _ in range(3):
             assert pools.to(server.url).request("GET", server.url + "/").data == b"x"
-    assert (len(watching.connections), watching.heads) == (1, 3)
+        before = watching.pieces
+        assert before >= 3
+        pools.to(server.url).request("PUT", server.url + "/", body=iter([b"a", b"b", b"c"]))
+        assert watching.pieces - before >= 4
+    assert (len(watching.connections), watching.heads) == (1, 4)
     assert pools.to("http://localhost/") is pools.to("http://localhost:5000/")
     pools.clear()
 

@@ -272,6 +272,17 @@ class TestArtifacts:
         assert gate.count("PUT", "/manifests/1") == 1
         assert gate.count("PUT", absent.digest.partition(":")[2]) == 0
 
+    def test_that_may_not_be_distributed_are_pushed_as_containerds_daemon_does(
+        self, world, layout: Layout, gate: Proxy
+    ) -> None:
+        foreign = layout.blob("application/vnd.oci.image.layer.nondistributable.v1.tar", b"windows")
+        config = layout.blob(DOCKER_CONFIG, b'{"architecture":"amd64","os":"windows"}')
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": entry(config), "layers": [entry(foreign)]}
+        layout.tag("foreign", layout.blob(OCI_MANIFEST, json.dumps(document).encode()))
+        world.hold(layout, "foreign", "local")
+        world.push(target(gate.address))
+        assert gate.count("PUT", digests.split(foreign.digest)[1]) == 1
+
     def test_as_indexes_within_indexes_come_innermost_first(self, world, layout: Layout, gate: Proxy) -> None:
         inner = layout.tags["multi"]
         middle = layout.blob(OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [entry(inner)]}).encode())

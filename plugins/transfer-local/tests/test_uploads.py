@@ -142,6 +142,39 @@ class TestAnUpload:
         assert times[1] - times[0] >= 1
 
 
+@pytest.fixture
+def ocean(layout: Layout) -> str:
+    """An image that is one blob, larger than what kernels keep for a receiver who does not read."""
+    layout.tag("ocean", layout.blob("application/octet-stream", bytes(48 << 20)))
+    return "ocean"
+
+
+class TestARegistryThatTakesNothing:
+    def test_is_given_up(self, worlds, layout: Layout, ocean: str, release: threading.Event) -> None:
+        world = worlds(settings=Settings(Timeouts(20, 0.5), Policy(attempts=2, base=0.01)))
+        world.hold(layout, ocean, "local")
+        with Uploads(awaits=release) as registry:
+            began = time.monotonic()
+            with pytest.raises(errors.Unavailable, match="timed out"):
+                world.push(goal(registry.address))
+            assert time.monotonic() - began < 15  # and not the time for connecting
+            assert registry.methods().count("PUT") == 2
+
+    def test_does_not_keep_a_client_that_leaves(
+        self, world, layout: Layout, ocean: str, release: threading.Event
+    ) -> None:
+        world.hold(layout, ocean, "local")
+        with Uploads(awaits=release) as registry:
+
+            def left() -> bool:
+                return "PUT" in registry.methods() and any(line.event == "uploading" for line in world.lines)
+
+            began = time.monotonic()
+            with pytest.raises(errors.Cancelled):
+                world.push(goal(registry.address, cancelled=left))
+            assert time.monotonic() - began < 15
+
+
 class TestTheEnd:
     def test_comes_when_the_client_leaves(self, world, blob: Descriptor, gate: Proxy, release: threading.Event) -> None:
         reached, left = threading.Event(), threading.Event()

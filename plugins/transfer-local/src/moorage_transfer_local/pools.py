@@ -25,6 +25,9 @@ class Watcher(Protocol):
     def opened(self, connection: HTTPConnection) -> None:
         """A connection stands. Raising OSError breaks it off."""
 
+    def sends(self, connection: HTTPConnection) -> None:
+        """A piece of a request is about to be sent, perhaps on a connection that does not stand yet."""
+
     def waits(self, connection: HTTPConnection) -> AbstractContextManager[None]:
         """The head of an answer is awaited for the length of the block."""
 
@@ -88,6 +91,10 @@ def _classes(watcher: Watcher, trusting: bool) -> dict[str, Any]:
             super().connect()
             watcher.opened(self)
 
+        def send(self, data: Any) -> None:
+            watcher.sends(self)
+            super().send(data)
+
         def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it
             with watcher.waits(self):
                 return super().getresponse()
@@ -98,6 +105,10 @@ def _classes(watcher: Watcher, trusting: bool) -> dict[str, Any]:
             # Otherwise urllib3 warns at every request; that this server needs no proof is the operator's decision.
             self.is_verified = self.is_verified or trusting
             watcher.opened(self)
+
+        def send(self, data: Any) -> None:
+            watcher.sends(self)
+            super().send(data)
 
         def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it
             with watcher.waits(self):

@@ -187,8 +187,12 @@ class Transport:
             aborted = self._aborted
         if aborted:
             raise OSError(0, "transfer cancelled")
+
+    def sends(self, connection: HTTPConnection) -> None:
+        """A piece of a request follows; not for callers."""
         # Until an answer is awaited urllib3 leaves the time for connecting, in which a piece of a body may not get out.
-        connection.sock.settimeout(self.timeouts.progress)
+        if connection.sock is not None:
+            connection.sock.settimeout(self.timeouts.progress)
 
     @contextlib.contextmanager
     def waits(self, connection: HTTPConnection) -> Iterator[None]:

@@ -34,13 +34,15 @@ class Uploads:
     ``breaks`` are numbers of bytes after which a request with a blob's bytes breaks off, one for each of them; None for
     one that does not. ``sent`` are the bytes that each brought. ``location`` makes the header of that name of an
     absolute path. ``forgets``: uploads that broke off are unknown afterwards. ``denies``: statuses that such requests
-    are answered with, one after the other, after their bytes were taken; None for one that is not.
+    are answered with, one after the other, after their bytes were taken; None for one that is not. ``awaits``: no bytes
+    are taken before this event.
     """
 
     breaks: list[int | None] = field(default_factory=list)
     denies: list[int | None] = field(default_factory=list)
     location: Callable[[str], str] = lambda path: path
     forgets: bool = False
+    awaits: threading.Event | None = None
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     manifests: dict[tuple[str, str], bytes] = field(default_factory=dict)
     uploads: dict[str, bytearray] = field(default_factory=dict)
@@ -146,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
         registry, found = self.registry, _UPLOADS.fullmatch(urlsplit(self.path).path)
         upload = registry.uploads.get(found["id"]) if found else None
         length = int(self.headers.get("Content-Length") or 0)
+        if registry.awaits is not None and length:
+            registry.awaits.wait(60)
         if upload is None or not self._follows(len(upload)):
             self.rfile.read(length)
             self._answer(404 if upload is None else 416)
