@@ -108,6 +108,25 @@ def test_a_drop_in_may_be_older_than_what_imports_it_but_not_newer(write: Write)
     assert documents.load(write(config='imports = ["new.toml"]'))[1] == []  # nobody said another one before
 
 
+def test_a_drop_in_that_imports_its_importer_is_read_once(tmp_path: Path, write: Write) -> None:
+    """By a relative way that grows with each turn, and so looks new each time."""
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/a.toml").write_text('imports = ["../config.toml", "../conf.d/./a.toml"]')
+    read, faults = documents.load(write(config='imports = ["conf.d/*.toml"]'))
+    assert [document.path for document in read] == [str(tmp_path / "config.toml"), str(tmp_path / "conf.d/a.toml")]
+    assert faults == []
+
+
+def test_patterns_are_gos(tmp_path: Path, write: Write) -> None:
+    for name in ("a[1].toml", "a1.toml", ".hidden.toml", "b.toml"):
+        (tmp_path / name).write_text("")
+    read, faults = documents.load(write(config='imports = ["a[1].toml"]'))
+    assert [Path(document.path).name for document in read] == ["config.toml", "a[1].toml"]
+    read, _ = documents.load(write(config='imports = ["*.toml"]'))
+    assert [Path(document.path).name for document in read][1:] == [".hidden.toml", "a1.toml", "a[1].toml", "b.toml"]
+    assert faults == []
+
+
 def test_what_is_imported_is_named_by_its_whole_path(write: Write, tmp_path: Path) -> None:
     write(more="")
     (document, _), _ = documents.load(write(config='imports = ["more.toml", "./no*.toml"]'))

@@ -77,12 +77,13 @@ def nearest(origins: Mapping[Key, Origin], key: Key) -> Origin | None:
 def load(path: str) -> tuple[list[Document], list[Fault]]:
     """Read a file and all that it imports, in the order in which they override each other.
 
-    Imports are followed breadth first and relative to their file; a file is read once, so cycles end. A pattern may
+    Imports are followed breadth first and relative to their file; a file is read once, by its path without ``..``, so
+    cycles end. A pattern may
     match nothing, a plain path must exist. None may be of a newer version than the first that says one.
     """
     documents: list[Document] = []
     faults: list[Fault] = []
-    pending: list[tuple[str, Origin | None]] = [(str(Path(path).absolute()), None)]
+    pending: list[tuple[str, Origin | None]] = [(os.path.normpath(Path(path).absolute()), None)]
     seen: set[str] = set()
     while pending:
         current, importer = pending.pop(0)
@@ -159,12 +160,12 @@ def _imports(document: Document, faults: list[Fault]) -> list[tuple[str, Origin 
         place = document.origin(("imports", index))
         if not isinstance(entry, str):
             continue
-        path = listed[index] = str(Path(document.path).parent / entry)
+        path = listed[index] = os.path.normpath(Path(document.path).parent / entry)
         if "\0" in path:
             faults.append(Fault(place, f"import {json.dumps(entry)}: no path of a file"))
-        elif "*" in path or "?" in path or "[" in path:
+        elif "*" in path:  # and only then, as in containerd, are ? and [ more than themselves
             faults += _unlisted(path, place)
-            found += [(match, place) for match in sorted(glob.glob(path))]  # noqa: PTH207 - as a whole path, absolute or not
+            found += [(match, place) for match in sorted(glob.glob(path, include_hidden=True))]  # noqa: PTH207 - a whole path
         elif there(path):
             found.append((path, place))
         else:
