@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage_differ_walking.activations import ActivatingDiffer
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.plugin import MAX_SECONDS, Config, plugin
 from moorage_sdk import errors
@@ -9,6 +10,7 @@ from moorage_sdk.descriptors import OCI_LAYER, Descriptor
 from moorage_sdk.differs import StreamApplier
 from moorage_sdk.mounts import Mount
 from moorage_sys import tar_runs
+from moorage_testkit.fakes.activations import MemoryMountManager
 from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.suites.content import put
@@ -29,6 +31,13 @@ def test_the_table_of_stream_processors_is_its(tmp_path: Path) -> None:
     differ = plugin.make(context, Config())
     with pytest.raises(errors.Error, match=r'stream processor "turn" for "a": exec: "turn": not found in PATH'):
         differ.apply(Descriptor("a", put(store, b"x"), 1), (Mount("bind", str(tmp_path)),), store)
+
+
+def test_mounts_are_borrowed_where_there_is_a_manager(tmp_path: Path) -> None:
+    context = Context(tmp_path, plugins={"mount-manager": {"lmdb": MemoryMountManager()}})
+    differ = plugin.make(context, Config())
+    assert isinstance(differ, ActivatingDiffer)
+    assert isinstance(differ, StreamApplier)
 
 
 @pytest.mark.parametrize(("wanted", "said"), [(True, "with compiled"), (False, "without compiled")])

@@ -266,6 +266,37 @@ def test_a_removal_that_fails_is_tried_again(house: Any) -> None:
     assert house.left() == []
 
 
+def test_what_is_lent_goes_with_the_block_and_not_before(house: Any) -> None:
+    with house.manager.lent([BIND]) as plain:
+        assert plain == (BIND,)
+        assert house.records.all() == []
+    with pytest.raises(KeyError):
+        with house.manager.lent([ONE, TWO, REST, BIND]) as lent, house.manager.lent([ONE, BIND]):
+            assert lent[1:] == (BIND,)
+            assert house.left() == ["1", "1/0", "1/1", "2", "2/0"]
+            assert items(house) == []
+            raise KeyError
+    assert (house.left(), house.records.all(), house.records.endings()) == ([], [], [])
+
+
+def test_what_cannot_be_lent_leaves_nothing(house: Any) -> None:
+    house.files.failing = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(errors.ResourceExhausted):
+        with house.manager.lent([ONE]):
+            raise AssertionError
+    assert (house.left(), house.records.all()) == ([], [])
+
+
+def test_what_a_dead_daemon_lent_is_undone(house: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with house.manager.lent([ONE]):
+        house.records.close()
+        house.open()
+        assert len(items(house)) == 1, "nobody of this process has it"
+        house.manager.recover(rebooted=False)
+        assert house.left() == []
+    assert "closed" in caplog.text, "who is late finds the store closed"
+
+
 @root
 def test_plain_mounts_are_performed_when_they_must(house: Any, tmp_path: Path) -> None:
     (tmp_path / "source/sub").mkdir(parents=True)

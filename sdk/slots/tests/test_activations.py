@@ -16,6 +16,6 @@ def test_activations_can_be_compared() -> None:
 
 
 def test_a_manager_and_a_handler_must_do_everything() -> None:
-    assert {"concerns", "activate", "deactivate", "info", "update", "list"} == MountManager.__abstractmethods__
+    assert {"concerns", "activate", "lent", "deactivate", "info", "update", "list"} == MountManager.__abstractmethods__
     with pytest.raises(TypeError, match="unmount"):
         MountHandler()  # type: ignore[abstract]

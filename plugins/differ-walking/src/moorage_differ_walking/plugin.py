@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from moorage_differ_walking.activations import ActivatingDiffer
 from moorage_differ_walking.differs import WalkingDiffer
 from moorage_differ_walking.limits import Limits
 from moorage_differ_walking.routes import PROCESSORS
+from moorage_sdk.activations import MOUNT_MANAGER
 from moorage_sdk.differs import DIFFER, Differ
 from moorage_sdk.slots import InitContext, Plugin
 from moorage_sys import tar_runs
@@ -46,7 +48,9 @@ def make(ctx: InitContext, config: Config) -> Differ:
     how = "with" if config.compiled and tar_runs.COMPILED else "without"
     _log.info("layers are unpacked %s compiled code", how)
     processors = PROCESSORS.read(ctx.table(PROCESSORS.name))
-    return WalkingDiffer(ctx.state / "workspace", limits, compiled=config.compiled, processors=processors)
+    differ = WalkingDiffer(ctx.state / "workspace", limits, compiled=config.compiled, processors=processors)
+    manager = next(iter(ctx.all(MOUNT_MANAGER).values()), None)
+    return differ if manager is None else ActivatingDiffer(differ, manager)
 
 
-plugin = Plugin(DIFFER, "walking", make, Config, tables=(PROCESSORS,))
+plugin = Plugin(DIFFER, "walking", make, Config, requires=(MOUNT_MANAGER,), tables=(PROCESSORS,))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import builtins
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from typing import TypeVar
 
 from moorage_mount_manager_lmdb import plans, records
@@ -29,6 +31,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+LENT = "moorage-lent"
+"""The namespace of what is lent, for which no client has a name."""
+
 
 class LmdbMountManager(MountManager):
     """``handlers`` by the type that they mount; ``roots`` are where transformations may make something."""
@@ -40,6 +45,7 @@ class LmdbMountManager(MountManager):
         self._roots = roots
         self._locks = Locks()
         self._condemned: set[int] = set()
+        self._lent: set[str] = set()
 
     def concerns(self, mounts: Sequence[Mount]) -> bool:
         return plans.make(mounts, self._handlers) is not None
@@ -70,6 +76,19 @@ class LmdbMountManager(MountManager):
                 self._abandon(record)
                 raise
 
+    @contextmanager
+    def lent(self, mounts: Sequence[Mount]) -> Iterator[tuple[Mount, ...]]:
+        if not self.concerns(mounts):
+            yield tuple(mounts)
+            return
+        name = secrets.token_hex(16)
+        self._lent.add(name)
+        try:
+            yield self.activate(LENT, name, mounts).system
+        finally:
+            self._lent.discard(name)
+            _logged(self._take_back, name)
+
     def deactivate(self, namespace: str, name: str) -> None:
         required(namespace)
         with self._locks.held((namespace, name)):
@@ -92,7 +111,12 @@ class LmdbMountManager(MountManager):
     def recover(self, *, rebooted: bool) -> None:
         """Undo what an earlier process left half-made or half-undone, or a reboot took away. Failures are logged."""
         for record in self._records.all():
-            if rebooted or not record.complete or not self._targets.mounted(record.activation.active):
+            if (
+                rebooted
+                or record.namespace == LENT
+                or not record.complete
+                or not self._targets.mounted(record.activation.active)
+            ):
                 log.info('mount "%s" in namespace "%s": undone', record.activation.name, record.namespace)
                 self._records.end(record)
         self.retry()
@@ -108,7 +132,7 @@ class LmdbMountManager(MountManager):
 
     def resources(self) -> Resources:
         """Activations as things that are collected."""
-        return Collectable(self, self._records, self._condemned)
+        return Collectable(self, self._records, self._condemned, self._lent)
 
     def collect(self, item: Item) -> None:
         """End an activation that was condemned. Raises as ``deactivate``."""
@@ -116,6 +140,10 @@ class LmdbMountManager(MountManager):
             record = self._records.get(item.namespace, item.name)
             if record is None or str(record.number) != item.token:
                 raise records.missing(item.name)
+            self._undo(self._records.end(record))
+
+    def _take_back(self, name: str) -> None:
+        if (record := self._records.get(LENT, name)) is not None:
             self._undo(self._records.end(record))
 
     def _make_way(self, namespace: str, name: str) -> None:
@@ -164,10 +192,11 @@ class LmdbMountManager(MountManager):
 class Collectable(Resources):
     """The manager's activations as the garbage collector sees them."""
 
-    def __init__(self, manager: LmdbMountManager, store: Records, condemned: set[int]) -> None:
+    def __init__(self, manager: LmdbMountManager, store: Records, condemned: set[int], lent: Set[str]) -> None:
         self._manager = manager
         self._records = store
         self._condemned = condemned
+        self._lent = lent
 
     @property
     def kind(self) -> str:
@@ -178,7 +207,7 @@ class Collectable(Resources):
         return [
             Item(each.namespace, each.activation.name, str(each.number), each.lease, each.activation.labels)
             for each in self._records.all()
-            if each.complete
+            if each.complete and not (each.namespace == LENT and each.activation.name in self._lent)
         ]
 
     def condemn(self, items: Sequence[Item]) -> None:

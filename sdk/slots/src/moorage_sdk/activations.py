@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from moorage_sdk.mounts import Mount
@@ -85,6 +86,14 @@ class MountManager(ABC):
         Raises errors.Unimplemented when there is nothing to perform (use the mounts as they are),
         errors.AlreadyExists, errors.InvalidArgument, errors.FailedPrecondition without a namespace, and what becomes
         of an OSError. Whatever fails leaves nothing behind.
+        """
+
+    @abstractmethod
+    def lent(self, mounts: Sequence[Mount]) -> AbstractContextManager[tuple[Mount, ...]]:
+        """These mounts as mount(2) can do them, for the length of a with block.
+
+        What had to be performed for it is nobody's but the caller's, is not collected meanwhile, and is undone in the
+        end, or by the next daemon. Raises as ``activate``.
         """
 
     @abstractmethod

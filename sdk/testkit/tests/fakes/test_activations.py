@@ -37,3 +37,14 @@ def test_what_it_does_not_do() -> None:
     manager.failing = errors.Internal("broken")
     with pytest.raises(errors.Internal):
         manager.activate("ns", "two", [LOOP])
+
+
+def test_lending() -> None:
+    manager = MemoryMountManager()
+    with manager.lent([BIND]) as plain:
+        assert plain == (BIND,)
+        assert manager.activations == {}
+    with manager.lent([LOOP, EXT4]) as lent:
+        assert [mount.type for mount in lent] == ["ext4"]
+        assert len(manager.activations) == 1
+    assert manager.activations == {}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from moorage_sdk import errors
 from moorage_sdk.activations import Activation, ActiveMount, MountManager
 from moorage_sdk.mounts import Mount
 from moorage_sdk.namespaces import required
+
+LENT = "lent"
+"""The namespace of what is lent."""
 
 
 @dataclass
@@ -49,6 +53,17 @@ class MemoryMountManager(MountManager):
         self.activations[namespace, name] = Activation(name, done, (system,), dict(labels or {}))
         self.asked[namespace, name] = {"temporary": temporary, "allowed": tuple(allowed), "lease": lease}
         return self.activations[namespace, name]
+
+    @contextmanager
+    def lent(self, mounts: Sequence[Mount]) -> Iterator[tuple[Mount, ...]]:
+        if not self.concerns(mounts):
+            yield tuple(mounts)
+            return
+        name = f"lent-{len(self.activations)}"
+        try:
+            yield self.activate(LENT, name, mounts).system
+        finally:
+            self.deactivate(LENT, name)
 
     def deactivate(self, namespace: str, name: str) -> None:
         self.info(namespace, name)
