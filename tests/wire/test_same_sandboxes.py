@@ -177,3 +177,20 @@ def test_containers_live_in_the_shim_of_their_sandbox(same: Any, tmp_path: Path)
 
     same(play, since=SINCE)
     assert (tmp_path / "calls").read_text().split()[::2].count("start") == 2
+
+
+def test_containers_of_sandboxes_that_do_not_run(same: Any, tmp_path: Path) -> None:
+    runtime = str(programs.shim(tmp_path))
+
+    async def play(say: Any) -> None:
+        await say(STORE, "Create", sandbox=record("recorded", runtime))
+        for sandbox in ("recorded", "unknown"):
+            id = f"of-{sandbox}"
+            container = {"id": id, "runtime": {"name": runtime}, "spec": SPEC, "sandbox": sandbox}
+            await say("containers", "Create", id, container=container)
+            await say("tasks", "Create", id, container_id=id)
+            await say("tasks", "Get", id, container_id=id)
+            await say("tasks", "Delete", id, container_id=id)
+        programs.kill(tmp_path, "of-unknown")
+
+    same(play, since=SINCE)

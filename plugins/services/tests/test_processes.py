@@ -3,7 +3,8 @@
 import pytest
 from google.protobuf.any_pb2 import Any
 
-from moorage_api.messages import task_types, tasks
+from moorage_api.convert import typeurls
+from moorage_api.messages import runc_options, task_types, tasks
 from moorage_sdk import errors
 from moorage_sdk.events import Payload
 from moorage_sdk.tasks import Exit, Process, Status, Stdio
@@ -40,3 +41,12 @@ def test_a_deletion_of_a_task_has_no_id() -> None:
     assert processes.deletion(Exit(3, 5_000_000_000, 7, "web")) == wanted
     wanted.id = "e"
     assert processes.deletion(Exit(3, 5_000_000_000, 7, "e"), "e") == wanted
+
+
+def test_where_the_sandbox_is_may_stand_in_runcs_options_too() -> None:
+    assert processes.task_api(tasks.CreateTaskRequest()) == ("", 0)
+    old = typeurls.pack(runc_options.Options(task_api_address="ttrpc+unix:///old", task_api_version=2))
+    assert processes.task_api(tasks.CreateTaskRequest(options=old)) == ("ttrpc+unix:///old", 2)
+    both = tasks.CreateTaskRequest(options=old, task_api_address="ttrpc+unix:///new", task_api_version=3)
+    assert processes.task_api(both) == ("ttrpc+unix:///new", 3)
+    assert processes.task_api(tasks.CreateTaskRequest(options=Any(type_url="other", value=b"x"))) == ("", 0)

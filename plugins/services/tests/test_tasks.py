@@ -17,6 +17,7 @@ from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
+from moorage_sdk.sandboxes import Sandbox
 from moorage_sdk.tasks import Stdio
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.drains import Drain
@@ -39,9 +40,10 @@ class House:
 def house(pool: Pool, tmp_path: Path) -> Callable[[], House]:
     def make() -> House:
         metadata, manager = MemoryMetadata(), MemoryTasks()
-        metadata.view("ns").containers.create(
-            Container("web", Runtime("io.containerd.runc.v2", OPTIONS), SPEC, sandbox="pod")
-        )
+        view = metadata.view("ns")
+        view.sandboxes.create(Sandbox("pod", Runtime("")))
+        for id, sandbox in (("web", "pod"), ("stray", "unknown")):
+            view.containers.create(Container(id, Runtime("io.containerd.runc.v2", OPTIONS), SPEC, sandbox=sandbox))
         return House(TaskService(metadata, manager, Checkpoints((), pool, tmp_path), Drain()), manager)
 
     return make
@@ -69,6 +71,25 @@ def test_a_task_is_made_from_its_container(house: Callable[[], House], call: Cal
         assert made.rootfs == (Mount("overlay", "overlay", ("lowerdir=/a",)),)
         assert made.stdio == Stdio("/in", "/out", "/err", True)
         assert (made.options, made.checkpoint) == (OPTIONS, Descriptor("", "d", 0))
+
+    asyncio.run(run())
+
+
+def test_where_the_sandbox_is_may_be_told(house: Callable[[], House], call: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        await here.service.create(create(task_api_address="ttrpc+unix:///x", task_api_version=3), call())
+        made = here.manager.creation("ns", "web")
+        assert (made.sandbox, made.address, made.version) == ("pod", "ttrpc+unix:///x", 3)
+
+    asyncio.run(run())
+
+
+def test_a_sandbox_without_a_record_is_none(house: Callable[[], House], call: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        await here.service.create(api.CreateTaskRequest(container_id="stray"), call())
+        assert here.manager.creation("ns", "stray").sandbox == ""
 
     asyncio.run(run())
 

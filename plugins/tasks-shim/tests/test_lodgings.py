@@ -114,11 +114,32 @@ def test_without_a_shim_to_share_a_task_gets_its_own(pods: Callable[..., Any]) -
     async def run() -> None:
         here = pods()
         async with here.shim:
-            assert lodgings.find(here.registry, "ns", task()) is None
+            with pytest.raises(errors.NotFound, match='sandbox "pod" in namespace "ns": no shim: not found'):
+                await here.manager.create("ns", task())
+            assert list(here.bundles.all()) == []
             assert lodgings.find(here.registry, "ns", task(sandbox="", address="ttrpc+unix:///x", version=3)) is None
             # The monitor carries everybody anyway.
             await here.controller.create("ns", SandboxCreation(Sandbox("pod", Runtime("io.containerd.runc.v2"))))
             assert lodgings.find(here.registry, "ns", task()) is None
+            # So does a pod whose first container goes by its id, as the kubelet's do.
+            await here.manager.create("ns", task("first", runtime="io.containerd.runc.v2", sandbox=""))
+            assert lodgings.find(here.registry, "ns", task(sandbox="first")) is None
             here.close()
+
+    asyncio.run(run())
+
+
+def test_the_first_container_of_a_pod_shares_its_shim(pods: Callable[..., Any], folder: Path) -> None:
+    async def run() -> None:
+        here = pods()
+        await here.manager.create("ns", task("pod", sandbox=""))
+        await here.manager.create("ns", task("web"))
+        assert starts(folder) == ["start pod"]
+        for id in ("web", "pod"):
+            await here.manager.start("ns", id)
+            await here.manager.kill("ns", id, 9)
+            await here.manager.delete("ns", id)
+        programs.kill(folder, "pod")
+        here.close()
 
     asyncio.run(run())

@@ -41,6 +41,18 @@ def options(runtime: str, given: Any) -> Payload | None:
     return payloads.optional(given)
 
 
+def task_api(request: tasks.CreateTaskRequest) -> tuple[str, int]:
+    """Where the shim of the task's sandbox is, and the version it speaks; "" and 0 when the client does not tell.
+
+    Clients of containerd 2.2 say it in the options of runc, whatever the runtime (plugins/services/tasks/local.go).
+    """
+    address, version = request.task_api_address, request.task_api_version
+    if typeurls.holds(request.options, runc_options.Options):
+        told = runc_options.Options.FromString(request.options.value)
+        address, version = address or told.task_api_address, version or told.task_api_version
+    return address, version
+
+
 def deletion(exited: Exit, id: str = "") -> tasks.DeleteResponse:
     return tasks.DeleteResponse(
         id=id, pid=exited.pid, exit_status=exited.status, exited_at=timestamps.to_message(exited.exited_at)

@@ -71,6 +71,7 @@ class TaskService:
         if container.spec is None:
             raise errors.FailedPrecondition(f'container "{container.id}": has no spec: failed precondition')
         runtime = request.runtime_path or container.runtime.name
+        address, version = processes.task_api(request)
         creation = Creation(
             id=container.id,
             runtime=runtime,
@@ -79,9 +80,9 @@ class TaskService:
             stdio=processes.stdio(request),
             options=processes.options(runtime, request.options) or container.runtime.options,
             checkpoint=descriptors.from_message(request.checkpoint) if request.HasField("checkpoint") else None,
-            sandbox=container.sandbox,
-            address=request.task_api_address,
-            version=request.task_api_version,
+            sandbox=self._sandbox(container, call),
+            address=address,
+            version=version,
         )
         pid = await self._manager.create(call.namespace, creation)
         return tasks.CreateTaskResponse(container_id=container.id, pid=pid)
@@ -170,6 +171,15 @@ class TaskService:
         container = self._container(request, call)
         exited = await self._drain.wait(self._manager.wait(call.namespace, container.id, request.exec_id))
         return tasks.WaitResponse(exit_status=exited.status, exited_at=timestamps.to_message(exited.exited_at))
+
+    def _sandbox(self, container: Container, call: Call) -> str:
+        """The sandbox that the task must be created in. One without a record is of a client that knows no records."""
+        if container.sandbox:
+            try:
+                return call.view(self._metadata).sandboxes.get(container.sandbox).id
+            except errors.NotFound:
+                log.info('container "%s": its sandbox "%s" has no record', container.id, container.sandbox)
+        return ""
 
     def _container(self, request: Addressed, call: Call) -> Container:
         return call.view(self._metadata).containers.get(request.container_id)

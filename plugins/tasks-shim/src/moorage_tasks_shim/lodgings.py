@@ -20,15 +20,18 @@ _SEVERAL = 3
 def find(registry: Registry[Any], namespace: str, creation: Creation) -> Lodging | None:
     """The shim that takes the task; None when it gets one of its own.
 
-    Raises errors.InvalidArgument for an address that is none, errors.Unimplemented for one that is not spoken to here.
+    Raises errors.NotFound for a sandbox that nobody runs, errors.InvalidArgument for an address that is none,
+    errors.Unimplemented for one that is not spoken to here.
     """
     if not creation.sandbox:
         return None
     if creation.address:
         return Lodging(_endpoint(creation.address, creation.version))
     host = registry.host(namespace, creation.sandbox)
-    endpoint = host.record.endpoint if host is not None and host.carrier.binary else None
-    if host is None or endpoint is None or endpoint.version < _SEVERAL:
+    if host is None:
+        raise errors.NotFound(f'sandbox "{creation.sandbox}" in namespace "{namespace}": no shim: not found')
+    endpoint = host.record.endpoint if host.carrier.binary else None
+    if endpoint is None or endpoint.version < _SEVERAL:
         return None
     return Lodging(endpoint, host.carrier)
 

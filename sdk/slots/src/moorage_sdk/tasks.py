@@ -71,7 +71,7 @@ class Creation:
 
     ``runtime`` is the name or absolute path of a runtime, ``options`` what it is told. A task of a sandbox is created
     in the shim at ``address`` (``ttrpc+unix:///run/x.sock``), which speaks ``version`` of the Task API, if whoever made
-    the sandbox told; else where the manager knows the sandbox to be.
+    the sandbox told; else where the manager knows the sandbox to be, and errors.NotFound if it does not.
     """
 
     id: str
