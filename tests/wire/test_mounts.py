@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from moorage_sdk import errors
+from moorage_client.clients import connect
+from moorage_sdk import digests, errors
+from moorage_sdk.descriptors import OCI_LAYER, Descriptor
 from moorage_sdk.mounts import Mount
 from moorage_sys import mountinfo, mounts
+from moorage_testkit import images
 
 MKFS = "X-containerd.mkfs."
 MKDIR = "X-containerd.mkdir.path="
@@ -498,5 +501,29 @@ def test_a_task_that_cannot_be_created_leaves_nothing(known: Any, folder: Path) 
             assert await names(client) == []
             assert (mounted(known), attached(known)) == ([], [])
         await client.ask("containers", "Delete", {"id": "mounted"})
+
+    known.run(run)
+
+
+@needs_mkfs
+def test_layers_are_unpacked_onto_chains(known: Any, folder: Path) -> None:
+    """A differ activates what it gets, and leaves nothing; the next activation finds the files."""
+    layer = images.layer([images.File("hello", b"from a layer")])
+    digest = digests.of(layer)
+    disk = Mount("mkfs/ext4", f"{folder}/disk.img", ("loop", f"{MKFS}size=16MiB"))
+    chain = [disk, Mount("format/bind", "{{ mount 0 }}", ("rbind",))]
+
+    async def run(client: Any) -> None:
+        async with connect(known.daemon.address, "wire") as typed:
+            async with typed.contents.writer("layer", size=len(layer), expected=digest) as writer:
+                await writer.write(layer)
+                await writer.commit()
+            applied = await typed.diffs.apply(Descriptor(OCI_LAYER, digest, len(layer)), chain)
+            assert applied.digest == digest
+            assert await names(client) == []
+            assert (mounted(known), attached(known)) == ([], [])
+            done = await activate(client, "look", *chain)
+            assert Path(done.active[0].mount_point, "hello").read_bytes() == b"from a layer"
+            await typed.contents.delete(digest)
 
     known.run(run)
