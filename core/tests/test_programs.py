@@ -1,4 +1,5 @@
 import os
+import sys
 
 import pytest
 
@@ -32,11 +33,20 @@ def test_under_containerds_name_everything_is_where_containerd_has_it() -> None:
 
 
 def test_the_name_survives_the_re_execution_and_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/x/__main__.py", "config"])
     for key, value in programs.environment("/usr/bin/containerd", {"PATH": "/bin"}).items():
         monkeypatch.setenv(key, value)
     assert programs.current("/x/__main__.py").name == "containerd"
+    assert sys.argv == ["/usr/bin/containerd", "config"]
     assert programs.VARIABLE not in os.environ and "MALLOC_ARENA_MAX" not in os.environ
     assert programs.current("/x/__main__.py").name == "mooraged"
+
+
+def test_a_mere_name_is_no_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/x/__main__.py"])
+    monkeypatch.setenv(programs.VARIABLE, "containerd")
+    assert programs.current("/x/__main__.py").name == "containerd"
+    assert sys.argv == ["/x/__main__.py"]
 
 
 def test_an_administrators_own_setting_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,4 +19,4 @@ def test_the_script_hands_over_to_an_isolated_interpreter(monkeypatch: pytest.Mo
     ((path, command, environment),) = calls
     assert path == sys.executable
     assert command == [sys.executable, "-I", "-m", "moorage_core", "--root", "/x"]
-    assert environment[programs.VARIABLE] == "containerd"
+    assert environment[programs.VARIABLE] == "/usr/bin/containerd"

@@ -6,14 +6,15 @@ Under the name ``containerd`` (a symbolic link is enough) everything is where co
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from moorage_core import COMPATIBLE, VERSION
 
 VARIABLE = "MOORAGE_PROGRAM"
-"""Carries the name over the re-execution of the console script, since ``python -m`` forgets it."""
+"""Carries the console script's path over its re-execution, since ``python -m`` forgets it."""
 
 _ARENAS = "2"
 
@@ -59,14 +60,20 @@ def named(path: str) -> Program:
 
 
 def environment(path: str, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What the console script hands to the daemon: the name, and few malloc arenas, which keep its memory small."""
-    return {"MALLOC_ARENA_MAX": _ARENAS, **inherited, VARIABLE: named(path).name}
+    """What the console script hands to the daemon: its path, and few malloc arenas, which keep its memory small."""
+    return {"MALLOC_ARENA_MAX": _ARENAS, **inherited, VARIABLE: str(Path(path).absolute())}
 
 
 def current(argv0: str) -> Program:
-    """The program of this process. Takes what ``environment`` added out again, since children inherit the rest."""
+    """The program of this process. Takes what ``environment`` added out again, since children inherit the rest.
+
+    ``sys.argv[0]`` then is the script again: what others may call to reach us, as shims are told.
+    """
     if VARIABLE not in os.environ:
         return named(argv0)
     if os.environ.get("MALLOC_ARENA_MAX") == _ARENAS:  # malloc has read it
         del os.environ["MALLOC_ARENA_MAX"]
-    return named(os.environ.pop(VARIABLE))
+    path = os.environ.pop(VARIABLE)
+    if PurePath(path).is_absolute():
+        sys.argv[0] = path
+    return named(path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,27 @@ def test_timeouts_come_from_their_table(caplog: pytest.LogCaptureFixture) -> Non
     assert "task.state" in caplog.text
 
 
-def test_settings_of_containerds_shim_manager_are_used(tmp_path: Path) -> None:
-    ctx = context(tmp_path, **{plugin.SHIM_MANAGER: {"env": ["A=1"], "socket_dir": "/run/s"}})
-    binary = plugin._binaries(ctx, Config(), plugin.Timeouts())(Path("/x"))
-    assert (binary.env, binary.daemon.socket_dir) == (("A=1",), "/run/s")
+def test_what_shims_are_told(tmp_path: Path) -> None:
+    binary = plugin._binaries(context(tmp_path), Config(env=("B=2",), socket_dir="/own"), plugin.Timeouts())(Path("/x"))
+    assert (binary.env, binary.daemon.socket_dir) == (("B=2",), "/own")
     assert binary.daemon.ttrpc_address == f"{binary.daemon.grpc_address}.ttrpc"
-    own = plugin._binaries(ctx, Config(env=("B=2",), socket_dir="/own"), plugin.Timeouts())(Path("/x"))
-    assert (own.env, own.daemon.socket_dir) == (("B=2",), "/own")
+
+
+def test_shims_may_call_the_script_or_the_one_beside_the_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "containerd"
+    script.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    assert plugin._command() == str(script)
+    script.chmod(0o644)
+    assert plugin._command() == str(Path(sys.executable).with_name("mooraged"))
+
+
+def test_its_timeouts_are_those_of_the_table() -> None:
+    assert {name: float(value) for name, value in plugin.TIMEOUTS.entries.items()} == {
+        "io.containerd.timeout.shim.load": 5,
+        "io.containerd.timeout.shim.cleanup": 5,
+        "io.containerd.timeout.shim.shutdown": 3,
+        "io.containerd.timeout.task.state": 2,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,9 +37,6 @@ from moorage_tasks_shim.tasks import Task
 log = logging.getLogger(__name__)
 
 URI = "io.containerd.runtime.v2.task"
-
-SHIM_MANAGER = "io.containerd.shim.v1.manager"
-"""Where containerd has the settings of shims' binaries; they are read there, too."""
 
 LOG_SCHEMES = "fifo,binary,binary-v2,file"
 """Export of the same plugin in containerd: what stdio may be besides a path (core/runtime/v2/task_manager.go)."""
@@ -104,16 +102,20 @@ def make_controller(ctx: InitContext, config: NoConfig) -> SandboxController:
 
 
 def _binaries(ctx: InitContext, config: Config, timeouts: Timeouts) -> Callable[[Path], Binary]:
-    theirs = ctx.table(SHIM_MANAGER)
     daemon = Daemon(
         grpc_address=addresses.grpc(ctx),
         ttrpc_address=addresses.ttrpc(ctx),
-        binary=str(Path(sys.argv[0]).absolute()),
+        binary=_command(),
         version=ctx.daemon.version,
-        socket_dir=config.socket_dir or str(theirs.get("socket_dir", "")),
+        socket_dir=config.socket_dir,
     )
-    env = config.env or tuple(str(each) for each in theirs.get("env", ()))
-    return lambda path: Binary(path, daemon, env, timeouts, config.protobuf_shims)
+    return lambda path: Binary(path, daemon, config.env, timeouts, config.protobuf_shims)
+
+
+def _command() -> str:
+    """What shims may call to publish an event: the script that started us, or the one beside the interpreter."""
+    script = Path(sys.argv[0]).absolute()
+    return str(script if os.access(script, os.X_OK) else Path(sys.executable).with_name("mooraged"))
 
 
 def _adjust(ctx: InitContext) -> Adjust | None:
