@@ -112,6 +112,16 @@ class TestAnImage:
         assert len(take(world, lacking, Store(extra_names=(TAGS,)))) == 1
 
 
+def test_every_image_of_an_archive_is_unpacked(world: Any, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "layout")
+    layout.tag("layered", layered(layout))
+    layout.tag("multi", multi_platform(layout))
+    images = take(world, archive(layout, tmp_path / "tar").read_bytes())
+    assert [image.name for image in images] == ["r.test/img:layered", "r.test/img:multi"]
+    tops = [world.snapshots.folders[top] for top in world.tops()]
+    assert sorted((folder / "platform").exists() for folder in tops) == [False, True]
+
+
 class TestNames:
     def test_are_of_the_index_and_of_its_images(self, world: Any, packed: dict[str, bytes]) -> None:
         extra = ExtraName("r.test/img", is_prefix=True, add_digest=True)

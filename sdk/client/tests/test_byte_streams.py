@@ -34,7 +34,7 @@ class Daemon:
         return await self.to_client.get()
 
 
-@pytest.mark.parametrize("grant", [1000, GRANT, 1 << 30])
+@pytest.mark.parametrize("grant", [1000, 64 << 10, 1 << 30])
 def test_everything_is_sent_within_the_window(grant: int) -> None:
     async def main() -> None:
         daemon: Any = Daemon()
@@ -108,5 +108,21 @@ def test_something_else_than_bytes_is_refused() -> None:
         await daemon.to_client.put(transfer_types.Progress())
         with pytest.raises(errors.InvalidArgument, match="Progress"):
             await Receiver(daemon, io.BytesIO()).run()
+
+    asyncio.run(main())
+
+
+def test_a_window_is_granted_seldom_and_fits_the_daemons_counter() -> None:
+    async def main() -> None:
+        daemon: Any = Daemon()
+        for _ in range(10):
+            await daemon.to_client.put(transfer_types.Data(data=b"x" * CHUNK))
+        await daemon.to_client.put(None)
+        await Receiver(daemon, io.BytesIO()).run()
+        updates = []
+        while not daemon.from_client.empty():
+            updates.append(daemon.from_client.get_nowait().update)
+        assert updates == [GRANT]
+        assert GRANT // 2 + GRANT < 1 << 31
 
     asyncio.run(main())

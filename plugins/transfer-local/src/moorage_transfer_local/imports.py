@@ -47,10 +47,13 @@ class Importer:
         index = parse(self.blobs.document(target, archives.JSON_LIMIT), target)
         if not isinstance(index, Index) or not index.entries:
             raise invalid("archive", "holds no image")
-        found = list(self._walk(Entry(target), index, 0, set()))
-        if not found:
+        self.blobs.label(target.digest, reference_labels(index.children))
+        seen: set[str] = set()
+        found = [list(self._walk(entry, 1, seen)) for entry in self._chosen(index)]
+        if not any(found):
             raise errors.NotFound("archive: no image for the platforms that are wanted: not found")
-        self._unpack([item for item in found if item.wanted])
+        for image in found:
+            self._unpack([item for item in image if item.wanted])
         images = self._name(target, index.entries, report)
         report(Progress("Completed import"))
         return images
@@ -70,21 +73,21 @@ class Importer:
             raise invalid("archive", f"missing {archives.INDEX} in OCI layout {LAYOUT_VERSION}")
         return replace(index, media_type=OCI_INDEX)
 
-    def _walk(self, entry: Entry, document: Index | Manifest, depth: int, seen: set[str]) -> Iterator[Found]:
+    def _walk(self, entry: Entry, depth: int, seen: set[str]) -> Iterator[Found]:
         """Label what is wanted of ``entry`` and below it. Raises errors.NotFound for a manifest that is not there."""
-        digest = entry.descriptor.digest
+        descriptor = entry.descriptor
+        if descriptor.digest in seen or descriptor.media_type not in INDEXES | MANIFESTS:
+            return
+        seen.add(descriptor.digest)
         if depth > MAX_DEPTH:
-            raise errors.InvalidArgument(f'index "{digest}": more than {MAX_DEPTH} within each other')
-        self.blobs.label(digest, reference_labels(document.children))
+            raise errors.InvalidArgument(f'index "{descriptor.digest}": more than {MAX_DEPTH} within each other')
+        document = parse(self.blobs.document(descriptor, MAX_MANIFEST), descriptor)
+        self.blobs.label(descriptor.digest, reference_labels(document.children))
         if isinstance(document, Manifest):
-            yield Found(entry.descriptor, document, self._config(document), self._fits(entry))
+            yield Found(descriptor, document, self._config(document), self._fits(entry))
             return
         for child in self._chosen(document):
-            descriptor = child.descriptor
-            if descriptor.digest not in seen and descriptor.media_type in INDEXES | MANIFESTS:
-                seen.add(descriptor.digest)
-                below = parse(self.blobs.document(descriptor, MAX_MANIFEST), descriptor)
-                yield from self._walk(child, below, depth + 1, seen)
+            yield from self._walk(child, depth + 1, seen)
 
     def _chosen(self, index: Index) -> Sequence[Entry]:
         store = self.request.store

@@ -15,8 +15,9 @@ from moorage_sdk import errors
 CHUNK = 32 << 10
 """Bytes of one message (``maxRead``)."""
 
-GRANT = 64 << 10
-"""Bytes of one update of the window (``windowSize``)."""
+GRANT = 1 << 30
+"""Bytes of one update of the window, seldom: a write to a call that the daemon has ended makes grpc forget what it has
+received and nobody has read. How far the daemon is ahead is bounded by grpc's own window."""
 
 PIECE = 1 << 20
 """Bytes that are read from a file or written to it at once, in a thread."""
@@ -67,7 +68,7 @@ class Receiver:
         """Returns at the end of the stream. Raises OSError of the sink, errors.InvalidArgument for no bytes."""
         granted = 0
         while True:
-            if granted < GRANT:
+            if granted < GRANT // 2:
                 await self._stream.send(transfer_types.WindowUpdate(update=GRANT))
                 granted += GRANT
             message = await self._stream.receive()
