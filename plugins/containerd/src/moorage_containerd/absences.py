@@ -68,6 +68,7 @@ _PLUGINS: Mapping[str, tuple[str, ...]] = {
         "io.containerd.service.v1.snapshots-service",
         "io.containerd.service.v1.tasks-service",
     ),
+    "its store is that of io.containerd.mount-manager.v1.lmdb": ("io.containerd.mount-manager.v1.bolt",),
     "nobody is asked about containers (NRI)": ("io.containerd.nri.v1.nri",),
     "images are not judged by programs": ("io.containerd.image-verifier.v1.bindir",),
     "programs are not looked for under /opt/containerd": ("io.containerd.internal.v1.opt",),
