@@ -117,9 +117,9 @@ def rootfs(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return layout.read(images.busybox(layout).layers[0])
 
 
-@pytest.fixture(scope="module", params=["mooraged", "containerd"])
+@pytest.fixture(scope="module", params=["mooraged", pytest.param("containerd", marks=pytest.mark.full)])
 def docked(request: pytest.FixtureRequest, rootfs: bytes) -> Iterator[Docked]:
-    """An engine on each daemon in turn. ``SETTINGS`` of the module are keys of its ``daemon.json``."""
+    """An engine on ours, and at the scale of a release on containerd, too. ``SETTINGS`` of the module are keys of its ``daemon.json``."""
     if lacking := engines.missing():
         pytest.skip(lacking)
     if request.param == "containerd" and not shutil.which("containerd"):

@@ -18,7 +18,7 @@ from moorage_testkit.engines import Engine
 COUNT = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"
 
 
-@pytest.fixture(params=["mooraged", "containerd"])
+@pytest.fixture(params=["mooraged", pytest.param("containerd", marks=pytest.mark.full)])
 def alone(request: pytest.FixtureRequest, rootfs: bytes, tmp_path: Path) -> Iterator[Engine]:
     if lacking := engines.missing():
         pytest.skip(lacking)

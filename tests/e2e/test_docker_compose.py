@@ -40,8 +40,7 @@ def test_two_services(docker: Engine, tmp_path: Path) -> None:
     (project / "docker-compose.yml").write_text(PROJECT)
 
     def compose(*words: str) -> str:
-        done = docker.run("docker-compose", "-f", str(project / "docker-compose.yml"), *words, timeout=120)
-        return done.stdout + done.stderr
+        return docker.run("docker-compose", "-f", str(project / "docker-compose.yml"), *words, timeout=120).stdout
 
     compose("up", "-d")
     client, web = (compose("ps", "-aq", name).strip() for name in ("client", "web"))

@@ -132,6 +132,7 @@ class Engine:
     def start(self) -> Self:
         """Start and wait until it answers. Raises AssertionError with the end of its log when it does not."""
         self._config.write_text(json.dumps(self._settings))
+        self._configure_client()
         command = ["dockerd", "--config-file", str(self._config)]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
@@ -143,6 +144,14 @@ class Engine:
             assert time.monotonic() < deadline, f"dockerd does not answer:\n{self.tail()}"
             time.sleep(_POLL)
         return self
+
+    def _configure_client(self) -> None:
+        """Plugins of a chosen engine's client lie beside it."""
+        client = self.base / "client"
+        client.mkdir(mode=0o700, exist_ok=True)
+        chosen = os.environ.get("MOORAGE_DOCKERD")
+        extra = [str(Path(chosen).parent.parent / "libexec" / "docker" / "cli-plugins")] if chosen else []
+        (client / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": extra}))
 
     def kill(self) -> None:
         """SIGKILL, as by the kernel short of memory."""
