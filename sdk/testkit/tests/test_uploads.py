@@ -41,6 +41,13 @@ def test_a_blob_in_one_request() -> None:
         assert registry.blobs == {("a/b", DIGEST): DATA}
 
 
+def test_uploads_that_follow_each_other_are_not_one() -> None:
+    with Uploads() as registry:
+        first, second = begun(registry), begun(registry)
+        assert ask(registry, "PUT", f"{first}?digest={DIGEST}", DATA)[0] == 201
+        assert begun(registry) not in (first, second)
+
+
 def test_a_blob_with_another_digest_is_refused() -> None:
     with Uploads() as registry:
         assert ask(registry, "PUT", f"{begun(registry)}?digest={digests.of(b'')}", DATA)[0] == 400

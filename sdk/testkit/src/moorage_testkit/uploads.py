@@ -10,10 +10,11 @@ specification ("Push") lets it, so that resuming can be seen.
 
 from __future__ import annotations
 
+import itertools
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -48,6 +49,7 @@ class Uploads:
     uploads: dict[str, bytearray] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -99,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(201, {"Docker-Content-Digest": digest})
             return
         with registry.lock:
-            id = str(len(registry.uploads) + 1)
+            id = str(next(registry.ids))
             registry.uploads[id] = bytearray()
         self._answer(202, self._place(f"{parts.path}{id}"))
 
