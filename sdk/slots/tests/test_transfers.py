@@ -10,6 +10,7 @@ from moorage_sdk.transfers import (
     Import,
     Progress,
     Pull,
+    Push,
     Registry,
     Store,
     Transfer,
@@ -21,6 +22,11 @@ def test_a_pull_of_a_reference_alone_wants_all_platforms_and_is_never_cancelled(
     pull = Pull("docker.io/library/busybox:latest")
     assert (pull.platforms, pull.unpacks, pull.cancelled()) == ((), (), False)
     assert pull.registry == Registry() and pull.registry is not Pull("x").registry
+
+
+def test_a_push_takes_an_image_whole_and_is_never_cancelled() -> None:
+    push = Push("a.io/b:c")
+    assert (push.name, push.platforms, push.registry, push.cancelled()) == ("", (), Registry(), False)
 
 
 def test_values_say_nothing_that_was_not_given() -> None:

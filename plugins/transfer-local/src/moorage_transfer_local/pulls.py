@@ -104,8 +104,9 @@ class LocalTransfer(Transfer):
         image = view.images.get(push.name or push.reference)
         reference = references.parse(push.reference)
         stop = Stop(push.cancelled)
-        kept = Resource(image.target.digest, "content")  # the image may be removed meanwhile
-        with leases.leased(view, self._view, kept) as leased, ExitStack() as opened:
+        # A lease of our own, for the image may be removed meanwhile, and the client's has nothing to keep of it.
+        kept = Resource(image.target.digest, "content")
+        with leases.leased(self._view(view.namespace, ""), self._view, kept) as leased, ExitStack() as opened:
             destination = Destination(reference, *self._reach(reference, push.registry, push.reference), stop)
             opened.callback(destination.close)
             policy = self._options.settings.policy
