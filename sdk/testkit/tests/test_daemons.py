@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from moorage_sdk.mounts import Mount
-from moorage_sys import mountinfo, mounts
+from moorage_sys import loops, mountinfo, mounts
 from moorage_testkit import daemons, traces
 from moorage_testkit.daemons import Daemon, Program
 
@@ -81,6 +81,17 @@ def test_the_sweep_takes_processes_and_mounts(base: Path) -> None:
     daemon.sweep()
     assert left.wait(5) == -9
     assert mountinfo.beneath(str(base)) == []
+
+
+@pytest.mark.skipif(not Path("/dev/loop-control").exists(), reason="no loop devices here")
+def test_the_sweep_takes_loop_devices(base: Path) -> None:
+    daemon = Daemon(daemons.moorage(), base)
+    daemon.root.mkdir()
+    (daemon.root / "disk").write_bytes(bytes(1 << 20))
+    device, fd = loops.attach(daemon.root / "disk", autoclear=False)
+    os.close(fd)
+    daemon.sweep()
+    assert not Path("/sys/block", Path(device).name, "loop/backing_file").exists()
 
 
 def test_the_sweep_takes_what_a_namespace_left_on_the_host(base: Path) -> None:

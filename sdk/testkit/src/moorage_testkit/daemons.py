@@ -28,7 +28,7 @@ from typing import Self
 
 from moorage_client.clients import connect
 from moorage_sdk import errors
-from moorage_sys import mounts, paths
+from moorage_sys import loops, mounts, paths
 from moorage_testkit import traces
 from moorage_testkit.traces import Place, Process
 from moorage_testkit.worlds import World
@@ -229,6 +229,9 @@ class Daemon:
         for path in (self.root, self.state):
             mounts.unmount_recursive(path)
         trace = traces.look(place, 0)
+        for device in trace.loops:
+            with suppress(OSError):  # one that went with its mount
+                loops.detach(device)
         own = traces.owned(place, trace)
         for folder in sorted(folder for folder, task in trace.cgroups.items() if task in own):
             with suppress(OSError):
