@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from moorage_api.convert import descriptors, mounts
+from moorage_api.convert.payloads import to_map
 from moorage_api.messages import diff
 from moorage_client.calls import Caller
 from moorage_sdk.descriptors import OCI_LAYER_GZIP, Descriptor
+from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
 
 SERVICE = "containerd.services.diff.v1.Diff"
@@ -17,9 +19,18 @@ class Diffs:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    async def apply(self, layer: Descriptor, target: Sequence[Mount]) -> Descriptor:
-        """Unpack a layer onto mounts. Returns the descriptor of the uncompressed tar; its digest is the diff id."""
-        request = diff.ApplyRequest(diff=descriptors.to_message(layer), mounts=mounts.to_messages(target))
+    async def apply(
+        self, layer: Descriptor, target: Sequence[Mount], *, payloads: Mapping[str, Payload] | None = None
+    ) -> Descriptor:
+        """Unpack a layer onto mounts. Returns the descriptor of the uncompressed tar; its digest is the diff id.
+
+        ``payloads`` are for the daemon's stream processors by their id, such as keys of encrypted layers.
+        """
+        request = diff.ApplyRequest(
+            diff=descriptors.to_message(layer),
+            mounts=mounts.to_messages(target),
+            payloads=to_map(payloads or {}),
+        )
         return descriptors.from_message((await self._caller.call(SERVICE, "Apply", request)).applied)
 
     async def compare(
