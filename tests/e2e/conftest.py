@@ -119,7 +119,7 @@ def rootfs(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module", params=["mooraged", pytest.param("containerd", marks=pytest.mark.full)])
 def docked(request: pytest.FixtureRequest, rootfs: bytes) -> Iterator[Docked]:
-    """An engine on ours, and at the scale of a release on containerd, too. ``SETTINGS`` of the module are keys of its ``daemon.json``."""
+    """An engine on ours and, at the scale of a release, on containerd. ``SETTINGS`` of the module go into its file."""
     if lacking := engines.missing():
         pytest.skip(lacking)
     if request.param == "containerd" and not shutil.which("containerd"):
