@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from urllib3._collections import HTTPHeaderDict
@@ -102,6 +103,19 @@ def test_a_refresh_token_is_posted() -> None:
     sent = b"".join(body.open())
     assert b"grant_type=refresh_token" in sent
     assert b"refresh_token=refresh" in sent
+
+
+def test_several_scopes_are_asked_for_at_once() -> None:
+    both = "repository:mine:pull,push repository:other:pull"
+    server = Server(token("abc"))
+    assert challenged(authorizer(server), BEARER, scope=both) == "Bearer abc"
+    [(_, url, _, _)] = server.requests
+    assert parse_qs(urlsplit(url).query)["scope"] == both.split(" ")
+    server = Server(Answer(200, body={"access_token": "t"}))
+    assert challenged(authorizer(server, Credentials(secret="refresh")), BEARER, scope=both) == "Bearer t"
+    [(_, _, _, body)] = server.requests
+    assert body is not None
+    assert parse_qs(b"".join(body.open()).decode())["scope"] == [both]
 
 
 @pytest.mark.parametrize("challenge", ["Basic", BEARER])

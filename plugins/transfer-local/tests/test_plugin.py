@@ -26,17 +26,19 @@ def test_it_is_made_of_metadata_and_differs(tmp_path: Path) -> None:
     assert isinstance(plugin.make(Context(tmp_path, plugins=plugins), Config()), LocalTransfer)
 
 
-@pytest.mark.parametrize("downloads", [0, -1])
-def test_no_limit_is_a_limit_of_threads(tmp_path: Path, downloads: int) -> None:
+@pytest.mark.parametrize("limit", [0, -1])
+def test_no_limit_is_a_limit_of_threads(tmp_path: Path, limit: int) -> None:
     plugins = {"metadata": {"lmdb": MemoryMetadata()}, "differ": {}}
-    made = plugin.make(Context(tmp_path, plugins=plugins), Config(max_concurrent_downloads=downloads))
+    config = Config(max_concurrent_downloads=limit, max_concurrent_uploaded_layers=limit)
+    made = plugin.make(Context(tmp_path, plugins=plugins), config)
     assert isinstance(made, LocalTransfer)
-    assert made._options.downloads == MANY
+    assert made._options.downloads == made._options.uploads == MANY
 
 
 def test_containerds_settings_are_understood() -> None:
     table = {
         "max_concurrent_downloads": 7,
+        "max_concurrent_uploaded_layers": 5,
         "config_path": "/etc/containerd/certs.d",
         "unpack_config": [{"platform": "linux/amd64", "snapshotter": "native"}],
         "progress_timeout": "10s",
@@ -46,6 +48,7 @@ def test_containerds_settings_are_understood() -> None:
     assert decoded.faults == decoded.unknown == ()
     assert decoded.value is not None
     assert decoded.value.unpack_config == (UnpackConfig("linux/amd64", "native"),)
+    assert decoded.value.max_concurrent_uploaded_layers == 5
     assert decoded.value.progress_timeout == Duration(10)
     assert decoded.value.token_realms == {"a.io": ("b.io",)}
 
