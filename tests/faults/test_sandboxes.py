@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -142,3 +144,30 @@ def test_one_whose_shim_died_with_the_daemon_is_buried(daemon: Daemon, namespace
     assert (tmp_path / "calls").read_text().split()[::2] == ["start", "serve", "delete"]
     pod.create()
     pod.control("Shutdown")
+
+
+def test_the_monitor_killed_under_it(daemon: Daemon, namespace: str) -> None:
+    pod = Pod(daemon, namespace, MONITOR)
+    pod.create()
+    created = pod.control("Start").created_at
+    monitors = [path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if _is_monitor(path, daemon)]
+    assert len(monitors) == 1
+    waits: list[Any] = []
+    waiting = threading.Thread(target=lambda: waits.append(pod.control("Wait")))
+    waiting.start()
+    time.sleep(0.2)
+    os.kill(int(monitors[0].name), signal.SIGKILL)
+    wait_until(lambda: pod.state == "SANDBOX_READY")
+    assert pod.control("Status").created_at == created
+    pod.control("Stop")
+    waiting.join(10)
+    assert [each.exit_status for each in waits] == [0]
+    pod.control("Shutdown")
+    assert pod.bundles == []
+
+
+def _is_monitor(path: Path, daemon: Daemon) -> bool:
+    with suppress(OSError):
+        line = path.read_bytes()
+        return b"moorage_runtime_runc.monitor" in line and str(daemon.state).encode() in line
+    return False

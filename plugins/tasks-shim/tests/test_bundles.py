@@ -138,3 +138,18 @@ def test_write_replaces_a_file_as_a_whole(tmp_path: Path) -> None:
     write(path, b"two")
     assert path.read_bytes() == b"two"
     assert [each.name for each in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("spec", [None, b"", b"not json", b"[]", b'{"x": 1}'])
+def test_what_only_a_runtime_understands_is_written_as_it_is(bundles: Bundles, spec: bytes | None) -> None:
+    path = Path(bundles.create_any("ns", "pod", spec).path)
+    assert (path / "config.json").exists() == (spec is not None)
+    assert spec is None or (path / "config.json").read_bytes() == spec
+    assert (path / "rootfs").is_dir() and (path / "work").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a directory away")
+def test_a_sandbox_with_user_namespace_can_be_reached_from_inside(bundles: Bundles) -> None:
+    mappings = [{"containerID": 0, "hostID": 4242, "size": 10}]
+    path = Path(bundles.create_any("ns", "pod", json.dumps({"linux": {"gidMappings": mappings}}).encode()).path)
+    assert (path.stat().st_gid, mode(path)) == (4242, 0o710)

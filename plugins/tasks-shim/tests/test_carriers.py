@@ -11,7 +11,7 @@ from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle
 from moorage_tasks_shim.binaries import Binary
 from moorage_tasks_shim.bootstraps import Daemon
-from moorage_tasks_shim.carriers import BinaryCarrier, Carriers, PluginCarrier
+from moorage_tasks_shim.carriers import BinaryCarrier, Carriers, Lodging, PluginCarrier
 from moorage_tasks_shim.records import Record
 from moorage_testkit.fakes.shims import Shim, ShimRuntime
 
@@ -95,5 +95,22 @@ def test_a_binary_is_found_where_it_was_and_its_failure_is_told(
         assert await carrier.find(BUNDLE, Record("x", endpoint=endpoint)) == endpoint
         with pytest.raises(errors.Unavailable, match="exit status 3"):
             await carrier.cleanup(Bundle(str(tmp_path), "ns", "web"))
+
+    asyncio.run(run())
+
+
+def test_a_task_that_lived_in_a_sandboxs_shim_is_looked_for_there(runtime: ShimRuntime, binary: Path) -> None:
+    async def run() -> None:
+        known, endpoint = carriers(runtime), Endpoint("/run/pod", 3)
+        told = known.remembered(Record("io.containerd.gone.v1", endpoint=endpoint, sandbox="pod"))
+        assert isinstance(told, Lodging)
+        assert await told.start(BUNDLE, None) == await told.find(BUNDLE, Record("x")) == endpoint
+        assert (told.binary, told.logs, told.lodges) == ("", False, True)
+        # Nobody knows how to clear up behind it.
+        assert (await told.cleanup(BUNDLE)).status == 255
+        owned = known.remembered(Record("x", binary=str(binary), endpoint=endpoint, sandbox="pod"))
+        assert (owned.binary, owned.logs, owned.lodges) == (str(binary), True, True)
+        with pytest.raises(errors.Unavailable):  # which is what the sandbox's own binary says here
+            await owned.cleanup(BUNDLE)
 
     asyncio.run(run())

@@ -1,7 +1,9 @@
 """The slot over a shim that runs nothing, and over one that is a process."""
 
 import asyncio
+import contextlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from moorage_sdk import errors
 from moorage_sdk.containers import Runtime
+from moorage_sdk.events import Payload
 from moorage_sdk.platforms import Platform
 from moorage_sdk.sandboxes import Creation, Sandbox
 from moorage_testkit import programs
@@ -179,6 +182,71 @@ def test_a_connection_that_breaks_is_made_again(pods: Callable[..., Any]) -> Non
             shim.end_sandbox("ns", "pod", 5)
             assert (await waiting).status == 5
             here.close()
+
+    asyncio.run(run())
+
+
+def test_a_sandbox_out_of_reach_is_not_said_to_be_stopped(pods: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = pods()
+        async with here.shim as shim:
+            await here.controller.create("ns", creation())
+            await here.controller.start("ns", "pod")
+            await shim.stop()
+            await until(lambda: here.pods.get("ns", "pod").link is None)
+            for call in (here.controller.shutdown, here.controller.start):
+                with pytest.raises(errors.Unavailable):
+                    await call("ns", "pod")
+            stopping = asyncio.create_task(here.controller.stop("ns", "pod"))
+            await asyncio.sleep(0.05)
+            assert not stopping.done()
+            await shim.start()
+            await asyncio.wait_for(stopping, 10)
+            assert (await here.controller.wait("ns", "pod")).status == 137
+            here.close()
+
+    asyncio.run(run())
+
+
+def test_it_is_shut_down_once(pods: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = pods()
+        async with here.shim as shim:
+            await here.controller.create("ns", creation())
+            both = await asyncio.gather(
+                *(here.controller.shutdown("ns", "pod") for _ in range(2)), return_exceptions=True
+            )
+            assert [type(each).__name__ for each in both] == ["NoneType", "NotFound"]
+            assert shim.calls["ShutdownSandbox"] == 1
+            here.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.skipif(not shutil.which("containerd-shim-runc-v2"), reason="containerd's shim is not installed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to run a shim")
+def test_a_real_shim_without_sandboxes_is_not_left_behind(pods: Callable[..., Any]) -> None:
+    """No shim of containerd's own has the Sandbox API."""
+
+    name = f"pod{os.getpid()}"
+
+    def running(id: str) -> bool:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it may end while we look
+                words = path.read_bytes().split(b"\0")
+                if b"containerd-shim-runc-v2" in words[0] and id.encode() in words:
+                    return True
+        return False
+
+    async def run() -> None:
+        here = pods()
+        with pytest.raises(errors.Unimplemented, match=f"failed to create sandbox {name}"):
+            runtime = Runtime(shutil.which("containerd-shim-runc-v2") or "")
+            spec = Payload("types.containerd.io/opencontainers/runtime-spec/1/Spec", b"{}")
+            await here.controller.create("ns", Creation(Sandbox(name, runtime, spec)))
+        assert list(here.pods.bundles.all()) == []
+        await until(lambda: not running(name))
+        here.close()
 
     asyncio.run(run())
 

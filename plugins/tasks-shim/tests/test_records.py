@@ -17,6 +17,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     for record in (
         Record("io.containerd.runc.v2"),
         Record("x", Stdio("/in", "/out", "", True), "/bin/shim", Endpoint("/run/s", 2, True)),
+        Record("x", endpoint=Endpoint("/run/s", 3), sandbox="pod"),
     ):
         records.save(bundle, record)
         assert records.load(bundle) == record
@@ -28,6 +29,19 @@ def test_shims_of_binaries_are_described_as_containerd_does(tmp_path: Path) -> N
     records.save(bundle, Record("x", binary="/bin/shim", endpoint=endpoint))
     assert bootstraps.answer((tmp_path / records.BOOTSTRAP).read_bytes()) == endpoint
     assert (tmp_path / records.BINARY).read_text() == "/bin/shim"
+
+
+def test_the_shim_of_a_sandbox_is_described_without_a_binary(tmp_path: Path) -> None:
+    endpoint = Endpoint("/run/s", 3)
+    records.save(Bundle(str(tmp_path), "ns", "web"), Record("x", endpoint=endpoint, sandbox="pod"))
+    assert bootstraps.answer((tmp_path / records.BOOTSTRAP).read_bytes()) == endpoint
+    assert not (tmp_path / records.BINARY).exists()
+
+
+def test_a_record_of_a_daemon_that_knew_no_sandboxes(tmp_path: Path) -> None:
+    old = {"runtime": "x", "stdio": {"stdin": "", "stdout": "", "stderr": "", "terminal": False}}
+    (tmp_path / records.FILE).write_text(json.dumps({**old, "binary": "", "endpoint": None}))
+    assert records.load(Bundle(str(tmp_path), "ns", "web")) == Record("x")
 
 
 def test_a_missing_record_is_not_found(tmp_path: Path) -> None:

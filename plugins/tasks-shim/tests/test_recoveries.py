@@ -9,7 +9,10 @@ import pytest
 
 from moorage_api.messages import events
 from moorage_sdk import errors
+from moorage_sdk.containers import Runtime
 from moorage_sdk.mounts import Mount
+from moorage_sdk.sandboxes import Creation as SandboxCreation
+from moorage_sdk.sandboxes import Sandbox
 from moorage_sdk.tasks import Creation, Status
 from moorage_tasks_shim.bundles import Bundles
 from moorage_testkit.fakes.activations import MemoryMountManager
@@ -246,5 +249,36 @@ def test_mounts_of_a_task_whose_shim_is_gone_are_undone(house: Callable[..., Any
         assert await second.manager.list("ns") == []
         await until(lambda: not manager.activations)
         second.registry.close()
+
+    asyncio.run(run())
+
+
+def test_tasks_are_not_known_before_the_sandboxes_are(pods: Callable[..., Any]) -> None:
+    """Or the end of the last container would take the shim from a sandbox that nobody has looked for yet."""
+
+    async def run() -> None:
+        first = pods(shared=False)
+        async with first.shim as shim:
+            await first.controller.create("ns", SandboxCreation(Sandbox("pod", Runtime(RUNTIME))))
+            await populate(first, "web")
+            first.close()
+            second = first.again()
+            await second.manager.delete("ns", "web")
+            assert second.pods.has("ns", "pod")
+            assert shim.calls["Shutdown"] == 0
+            second.close()
+
+    asyncio.run(run())
+
+
+def test_a_bundle_that_says_nothing_is_no_reason_to_kill_its_namesake(pods: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = pods()
+        for bundles in (here.pods.bundles, here.bundles):
+            bundles.create("ns", "x", SPEC)
+        await here.manager.list("ns")
+        assert [bundle.path for bundle in here.runtime.cleaned] == [here.bundles.bundle("ns", "x").path]
+        assert list(here.pods.bundles.all()) == list(here.bundles.all()) == []
+        here.close()
 
     asyncio.run(run())

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from moorage_sdk import errors
+from moorage_sdk.containers import Runtime
+from moorage_sdk.sandboxes import Creation as SandboxCreation
+from moorage_sdk.sandboxes import Sandbox
 from moorage_sdk.tasks import Creation
 from moorage_testkit.fakes.shims import ShimRuntime
 
@@ -126,5 +129,45 @@ def test_who_wants_to_know_of_ends_is_told_when_the_bundle_is_gone(house: Callab
             await here.registry.remove(task, undone=undone)
             assert told == ([] if undone else [("ns", "web", False)])
             here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_neighbours_share_ids_and_shims(pods: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = pods()
+        async with here.shim:
+            await populate(here, "web")
+            await here.controller.create("ns", SandboxCreation(Sandbox("pod", Runtime(RUNTIME))))
+            for registry in (here.registry, here.pods):
+                assert registry.taken("ns", "web") and registry.taken("ns", "pod")
+                assert not registry.taken("other", "pod")
+            pod = here.pods.get("ns", "pod")
+            assert here.registry.host("ns", "pod") is pod
+            assert here.registry.host("ns", "web") is here.registry.get("ns", "web")
+            assert here.registry.host("ns", "none") is None
+            assert pod.link is here.registry.get("ns", "web").link
+            # Who has no connections of its own leaves the others theirs.
+            here.pods.close()
+            assert not pod.link.lost
+            assert (await here.manager.get("ns", "web")).container_id == "web"
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_the_end_of_a_shim_that_was_told_to_go_is_no_loss(pods: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = pods()
+        async with here.shim as shim:
+            await here.controller.create("ns", SandboxCreation(Sandbox("pod", Runtime(RUNTIME))))
+            pod = here.pods.get("ns", "pod")
+            pod.leaving = True
+            link = pod.link
+            await shim.stop()
+            await link.closed()
+            await asyncio.sleep(0.05)
+            assert pod.link is link
+            here.close()
 
     asyncio.run(run())

@@ -133,3 +133,35 @@ def test_abandoning_tells_nobody(tmp_path: Path) -> None:
         assert shim.calls["Shutdown"] == 0
 
     asyncio.run(run())
+
+
+def test_the_sandbox_api_is_spoken_over_the_same_connection(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Shim(tmp_path / "s", sandboxes={}) as shim:
+            links = Links()
+            link = await links.take(Endpoint(str(shim.path), version=3))
+            await link.call_sandbox("ns", "CreateSandbox", sandbox_id="pod", netns_path="/n")
+            assert shim.sandboxes is not None and shim.sandboxes["ns", "pod"].request.netns_path == "/n"
+            with pytest.raises(errors.NotFound):
+                await link.call_sandbox("other", "PingSandbox", sandbox_id="pod")
+            # A shim without sandboxes is no older one.
+            shim.fail["PingSandbox"] = errors.Unimplemented("no")
+            with pytest.raises(errors.Unimplemented):
+                await link.call_sandbox("ns", "PingSandbox", sandbox_id="pod")
+            assert link.version == 3
+            await links.release(link)
+
+    asyncio.run(run())
+
+
+def test_all_who_share_a_connection_hear_of_its_loss(tmp_path: Path) -> None:
+    async def run() -> None:
+        first, second = Losses(), Losses()
+        links = Links(first)
+        links.on_lost(second)
+        async with Shim(tmp_path / "s") as shim:
+            link = await links.take(Endpoint(str(shim.path)))
+        await asyncio.wait_for(second.seen.wait(), 10)
+        assert first.links == second.links == [link]
+
+    asyncio.run(run())

@@ -65,7 +65,7 @@ class ShimSandboxController(SandboxController):
 
     async def stop(self, namespace: str, id: str, timeout: float = 0.0) -> None:
         try:
-            await (await self._get(namespace, id)).call("StopSandbox", timeout_secs=int(timeout))
+            await (await self._get(namespace, id)).ask("StopSandbox", timeout_secs=int(timeout))
         except (errors.NotFound, errors.Unavailable):
             return  # a shim that is not there any more has nothing that runs
         except errors.Error as error:
@@ -92,6 +92,8 @@ class ShimSandboxController(SandboxController):
     async def shutdown(self, namespace: str, id: str) -> None:
         sandbox = await self._get(namespace, id)
         async with sandbox.ending:
+            if not self._registry.holds(sandbox):
+                raise sandbox.gone()
             sandbox.leaving = True
             try:
                 await sandbox.call("ShutdownSandbox")
