@@ -59,7 +59,9 @@ class Tracker:
                 self._parents[child.digest] = known if above in known else (*known, above)
 
     def exists(self, descriptor: Descriptor) -> None:
-        self._line("already exists", descriptor, descriptor.size)
+        """The place in the tree was said before, and containerd does not say it again here."""
+        name, size = ingest_reference(descriptor), descriptor.size
+        self._report(Progress("already exists", name, (), size, size, descriptor))
 
     def downloaded(self, descriptor: Descriptor, offset: int) -> None:
         """``offset`` bytes have arrived; said only now and then."""
