@@ -62,6 +62,16 @@ def test_updates(same: Any, paths: list[str]) -> None:
     same(play, since=SINCE)
 
 
+@pytest.mark.parametrize("paths", [[], ["extensions.e", "spec"]], ids=["all", "named"])
+def test_what_an_update_takes_away(same: Any, paths: list[str]) -> None:
+    async def play(say: Any) -> None:
+        await say(STORE, "Create", sandbox=record("s", spec=SPEC, labels={"a": "1"}, extensions={"e": ANY}))
+        await say(STORE, "Update", sandbox=record("s"), fields=paths)
+        await say(STORE, "Get", sandbox_id="s")
+
+    same(play, since=SINCE)
+
+
 @pytest.mark.parametrize("id", ["", "../x", "a/b", "x" * 200, "é", "a b", "-a", "a--b"])
 def test_ids(same: Any, id: str) -> None:
     async def play(say: Any) -> None:
@@ -111,6 +121,7 @@ def test_life(same: Any, tmp_path: Path) -> None:
         await control("Start")
         await control("Status", "started", verbose=True)
         await control("Metrics")
+        await control("Platform")
         await control("Update", sandbox=record("pod", runtime), fields=["labels"])
         # Not as a step: which of the two answers comes first is nobody's promise.
         fields = {"sandbox_id": "pod", "sandboxer": "shim"}
