@@ -182,6 +182,18 @@ def test_a_folder_of_no_record_is_undone(house: Any) -> None:
     assert house.left() == ["no-number"]
 
 
+def test_a_folder_of_no_record_that_cannot_be_undone_keeps_its_number(house: Any) -> None:
+    (house.targets / "3").mkdir(parents=True)
+    (house.targets / "3/0").touch()
+    house.files.busy = OSError(errno.EBUSY, "Device or resource busy")
+    manager = house.reopen()
+    assert house.left() == ["3", "3/0"]
+    house.files.busy = None
+    assert manager.activate("default", "web", [ONE]).active[0].mount_point == f"{house.targets}/4/0"
+    house.reopen()
+    assert house.left() == ["4", "4/0"]
+
+
 def test_what_cannot_be_undone_at_the_start_does_not_stop_it(house: Any, caplog: pytest.LogCaptureFixture) -> None:
     house.manager.activate("default", "web", [ONE])
     house.records.end(house.records.get("default", "web"))

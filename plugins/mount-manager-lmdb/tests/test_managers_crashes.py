@@ -24,11 +24,10 @@ pytestmark = [
 STEPS = (
     ("moorage_mount_manager_lmdb.records.Records", "begin complete end ended"),
     ("moorage_mount_manager_lmdb.targets.Targets", "create perform undo"),
-    ("moorage_mount_manager_lmdb.filesystems", "make _run _forget"),
-    ("moorage_mount_manager_lmdb.directories", "make _dress"),
+    ("moorage_mount_manager_lmdb.filesystems", "make _run"),
+    ("moorage_mount_manager_lmdb.directories", "make"),
     ("moorage_sys.mounts", "mount unmount"),
     ("moorage_sys.loops", "attach"),
-    ("moorage_sys.paths", "remove_tree"),
 )
 
 VICTIM = """
@@ -100,7 +99,7 @@ def test_at_every_step(house: Any, tmp_path: Path) -> None:
     whole = run(folder, 0)
     assert whole.returncode == 0, whole.stderr
     activated, steps = map(int, whole.stdout.split())
-    assert steps > activated + 8 > 30
+    assert steps > activated + 6 > 20
     for last in range(1, steps + 1):
         shutil.rmtree(folder)
         folder.mkdir()

@@ -92,3 +92,25 @@ def test_a_record_of_a_newer_program_is_not_guessed_at(tmp_path: Path) -> None:
     with pytest.raises(errors.DataLoss, match="unknown version 02"):
         records.get("default", "web")
     records.close()
+
+
+def test_numbers_can_be_skipped(records: Records) -> None:
+    records.skip(7)
+    records.skip(3)
+    assert records.begin("default", "web", (), {}, "").number == 8
+
+
+def test_damaged_records_are_set_aside(records: Records, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    records.begin("default", "web", (), {}, "")
+    records.close()
+    for turn in range(2):
+        (tmp_path / "records/data.mdb").write_bytes(b"damaged" * (turn + 1))
+        again = Records.salvage(tmp_path / "records")
+        assert again.all() == []
+        again.begin("default", "web", (), {}, "")
+        again.close()
+        assert (tmp_path / "records.damaged/data.mdb").read_bytes() == b"damaged" * (turn + 1)
+    assert "set aside" in caplog.text
+    whole = Records.salvage(tmp_path / "records")
+    assert [each.activation.name for each in whole.all()] == ["web"]
+    whole.close()

@@ -99,3 +99,14 @@ def test_clearing_what_nobody_knows(tmp_path: Path) -> None:
     targets.clear(2)
     assert mountinfo.beneath(str(tmp_path)) == []
     assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_handlers_are_asked_about_what_nobody_knows(house: Any) -> None:
+    targets = Targets(house.targets, house.handlers)
+    targets.create(1)
+    for index in range(2):
+        targets.perform(1, index, Mount("file", "/x"), ())
+    house.files.calls.clear()
+    targets.clear(1)
+    assert house.files.calls == ["unmount 1", "unmount 0"]
+    assert not targets.of(1).exists()

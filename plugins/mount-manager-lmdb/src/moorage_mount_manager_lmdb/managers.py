@@ -123,7 +123,8 @@ class LmdbMountManager(MountManager):
         known = [each.number for each in self._records.all()] + [each.number for each in self._records.endings()]
         for number in self._targets.strangers(known):
             log.warning("mounts in %s: of no activation, undone", self._targets.of(number))
-            _logged(self._targets.clear, number)
+            if _logged(self._targets.clear, number):
+                self._records.skip(number)
 
     def retry(self) -> builtins.list[str]:
         """Try again to undo what could not be undone; what still cannot be."""

@@ -20,7 +20,7 @@ def make(ctx: InitContext, config: NoConfig) -> MountManager:
     handlers = ctx.all(MOUNT_HANDLER)
     targets = ctx.state / "t"
     note = ctx.state / "boot"
-    records = Records.open(ctx.state / "records")
+    records = Records.salvage(ctx.state / "records")
     ctx.on_close(records.close)
     manager = LmdbMountManager(records, Targets(targets, handlers), handlers, Roots((targets, ctx.root.parent)))
     manager.recover(rebooted=boots.changed(note))

@@ -8,6 +8,7 @@ from 0 on.
 from __future__ import annotations
 
 import json
+import logging
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,9 @@ from moorage_kv import ReadTxn, Store, WriteTxn
 from moorage_sdk import errors
 from moorage_sdk.activations import Activation, ActiveMount
 from moorage_sdk.mounts import Mount
+from moorage_sys import paths
+
+log = logging.getLogger(__name__)
 
 _ACTIVATIONS, _ENDINGS = "activations", "endings"
 _VERSION = b"\x01"
@@ -54,6 +58,18 @@ class Records:
     def open(cls, path: Path) -> Records:
         """Raises as ``Store.open``."""
         return cls(Store.open(path, tables=(_ACTIVATIONS, _ENDINGS), map_size=1 << 28))
+
+    @classmethod
+    def salvage(cls, path: Path) -> Records:
+        """As ``open``, but what is damaged is set aside, beside it: mounts without a record can still be undone."""
+        try:
+            return cls.open(path)
+        except errors.DataLoss as error:
+            aside = path.with_name(f"{path.name}.damaged")
+            log.error("records of mounts: set aside as %s, all mounts are undone: %s", aside, error)
+            paths.remove_tree(aside)
+            path.rename(aside)
+            return cls.open(path)
 
     def close(self) -> None:
         """Calling it again does nothing."""
@@ -95,6 +111,15 @@ class Records:
     def ended(self, ending: Ending) -> None:
         """Forget an ending: everything is undone."""
         self._store.write(lambda txn: txn.table(_ENDINGS).delete(_NUMBER.pack(ending.number)))
+
+    def skip(self, number: int) -> None:
+        """Never hand out this number, nor one below."""
+
+        def write(txn: WriteTxn) -> None:
+            while txn.counter("mounts") < number:
+                txn.next("mounts")
+
+        self._store.write(write)
 
     def get(self, namespace: str, name: str) -> Record | None:
         with self._store.read() as txn:

@@ -60,8 +60,15 @@ class Targets:
         return [int(name) for name in names if int(name) not in known]
 
     def clear(self, number: int) -> None:
-        """Take off whatever is mounted in a folder that no record tells about, then remove it. Raises as ``undo``."""
+        """Take off whatever is mounted in a folder that no record tells about, then remove it. Raises as ``undo``.
+
+        Every handler is asked to undo what is no directory and so may be its own.
+        """
         try:
+            places = [place for place in self.of(number).glob("*") if place.is_symlink() or not place.is_dir()]
+            for place in sorted(places, key=lambda path: path.name, reverse=True):
+                for handler in self._handlers.values():
+                    handler.unmount(str(place))
             mounts.unmount_recursive(self.of(number), lazy=False)
         except OSError as error:
             raise errors.FailedPrecondition(f"mounts in {self.of(number)}: {error}: failed precondition") from error
