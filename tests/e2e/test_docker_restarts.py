@@ -134,6 +134,20 @@ def test_the_daemon_goes_and_comes(daemon: Daemon, docker: Engine, gently: bool)
     assert docker.docker("run", "--rm", "busybox", "echo", "new").stdout == "new\n"
 
 
+@pytest.mark.parametrize("docked", ["mooraged"], indirect=True)
+def test_one_that_ends_while_there_is_no_daemon(daemon: Daemon, docker: Engine) -> None:
+    """Ours alone: from containerd the engine never learns of it, and goes on to show the container as running."""
+    docker.docker("run", "-d", "--name", "web", "busybox", "sh", "-c", COUNT)
+    docker.docker("run", "-d", "--name", "ends", "busybox", "sh", "-c", "sleep 1; echo bye; exit 5")
+    daemon.kill()
+    time.sleep(1.5)
+    daemon.start()
+    wait_until(lambda: hears(docker, "web"), 30)
+    wait_until(lambda: state(docker, "ends")["Status"] == "exited", 20)
+    assert state(docker, "ends")["ExitCode"] == 5
+    assert docker.docker("logs", "ends").stdout == "bye\n"
+
+
 def test_both_are_killed(daemon: Daemon, docker: Engine) -> None:
     docker.docker("run", "-d", "--name", "web", "busybox", "sh", "-c", COUNT)
     docker.docker("run", "-d", "--name", "ends", "busybox", "sh", "-c", "sleep 1; exit 5")

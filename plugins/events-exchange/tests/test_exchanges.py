@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -32,6 +33,21 @@ def test_everybody_gets_every_event_from_now_on() -> None:
     assert one.take() == []
 
 
+def test_who_comes_back_after_the_daemon_is_told_how_tasks_ended_meanwhile() -> None:
+    """Docker's engine believed for ever that a container ran which had ended while there was no daemon."""
+    before = time.time_ns()
+    exchange = Broadcast()
+    exchange.forward(Envelope(before, "moby", "/tasks/exit", EVENT))
+    exchange.forward(Envelope(before, "other", "/tasks/exit", EVENT))
+    exchange.publish("moby", "/tasks/start", EVENT)
+    woken: list[bool] = []
+    back = exchange.subscribe(lambda: woken.append(True), lambda envelope: envelope.namespace == "moby")
+    assert woken
+    assert [each.timestamp for each in back.take()] == [before]
+    exchange.publish("moby", "/tasks/delete", EVENT)
+    assert [each.topic for each in back.take()] == ["/tasks/delete"]
+
+
 def test_publishing_needs_a_namespace_and_a_topic() -> None:
     exchange = Broadcast()
     with pytest.raises(errors.FailedPrecondition, match="namespace is required"):
@@ -46,8 +62,8 @@ def test_publishing_needs_a_namespace_and_a_topic() -> None:
 
 def test_times_never_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([1000, 10, 10, 2000])
-    monkeypatch.setattr("time.time_ns", lambda: next(moments))
     exchange = Broadcast()
+    monkeypatch.setattr("time.time_ns", lambda: next(moments))
     subscription = exchange.subscribe(nothing)
     for _ in range(4):
         exchange.publish("default", "/a", EVENT)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from moorage_events_exchange import topics
+from moorage_events_exchange.arrears import Arrears
 from moorage_events_exchange.subscriptions import BoundedSubscription
 from moorage_sdk import namespaces
 from moorage_sdk.events import Envelope, Exchange, Payload, Subscription
@@ -26,6 +27,7 @@ class Broadcast(Exchange):
         self._limit = queue_limit
         self._subscriptions: tuple[BoundedSubscription, ...] = ()
         self._last_time = 0
+        self._arrears = Arrears()
         # Reentrant, for a subscriber may close its subscription, or publish, when it is woken.
         self._lock = threading.RLock()
 
@@ -39,12 +41,15 @@ class Broadcast(Exchange):
     def forward(self, envelope: Envelope) -> None:
         topics.validate_envelope(envelope)
         with self._lock:
+            self._arrears.keep(envelope)
             self._send(envelope)
 
     def subscribe(self, wake: Callable[[], None], match: Callable[[Envelope], bool] = everything) -> Subscription:
         subscription = BoundedSubscription(wake, match, self._limit, self._forget)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
+            for envelope in self._arrears.owed():
+                subscription.offer(envelope)
         return subscription
 
     def _send(self, envelope: Envelope) -> None:

@@ -63,6 +63,7 @@ class Exchange(ABC):
     ) -> Subscription:
         """Receive the events of all namespaces that ``match``, from now on.
 
+        An exchange may also give those first that are older than the daemon and that a shim sent after its start.
         ``wake`` is called, from any thread, when ``take`` has something to give after it had nothing. It never blocks.
         """
 
