@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ import pytest
 
 from moorage_client.clients import connect
 from moorage_sdk import digests, errors
-from moorage_sdk.transfers import Credentials, Progress, Push
+from moorage_sdk.transfers import Credentials, Progress, Pull, Push
 from moorage_sdk.transfers import Registry as Reach
 from moorage_testkit import daemons, images, registries
 from moorage_testkit.daemons import Daemon, wait_until
 from moorage_testkit.images import Layout
-from moorage_testkit.registries import PASSWORD, USER, Proxy, Registry, TokenServer
+from moorage_testkit.registries import PASSWORD, USER, Proxy, Registry, Request, TokenServer
 
 pytestmark = [
     pytest.mark.skipif(not registries.available(), reason="needs docker-registry, skopeo and openssl"),
@@ -214,6 +216,50 @@ class TestByTransfer:
     def test_what_is_not_there_is_not_found(self, server: Daemon, namespace: str, registry: Registry) -> None:
         with pytest.raises(errors.NotFound, match='image "none": not found'):
             push(server, namespace, Push(f"{registry.address}/x:1", "none"))
+
+
+@pytest.mark.parametrize("server", ["containerd"], indirect=True)
+@pytest.mark.parametrize("suffix", [":1", "", "@digest", ":1@digest"])
+def test_both_tell_and_do_the_same(pair: Any, namespace: str, registry: Registry, suffix: str, server: Daemon) -> None:
+    told, done = [], []
+    for daemon, name in ((pair.ours, "ours"), (pair.theirs, "theirs")):
+        with Proxy(registry.address) as gate:
+            goal = f"{gate.address}/{name}" + suffix.replace("digest", target(daemon, namespace, BUSYBOX))
+            for _ in range(2):
+                lines = push(daemon, namespace, Push(goal, BUSYBOX, registry=Reach(default_scheme="http")))
+                events = [replace(line, event=line.event.replace(goal, "goal")) for line in lines]
+                told.append(sorted(str(line) for line in events if line.event != "uploading"))
+            done.append(sorted(_asked(request, name) for request in gate.requests))
+    assert told[0] == told[2]
+    assert told[1] == told[3]
+    assert done[0] == done[1]
+
+
+@pytest.mark.parametrize("server", ["containerd"], indirect=True)
+def test_both_mount_what_the_registry_has(pair: Any, namespace: str, registry: Registry, server: Daemon) -> None:
+    done = []
+    for daemon, name in ((pair.ours, "ours"), (pair.theirs, "theirs")):
+        with Proxy(registry.address) as gate:
+            reach, seen = Reach(default_scheme="http"), f"{gate.address}/{name}/base:1"
+            push(daemon, namespace, Push(seen, BUSYBOX, registry=reach))
+
+            async def pull(daemon: Daemon = daemon, seen: str = seen, reach: Reach = reach) -> None:
+                async with connect(daemon.address, namespace) as client:
+                    await client.transfers.pull(Pull(seen, registry=reach))
+
+            asyncio.run(pull())
+            gate.requests.clear()
+            push(daemon, namespace, Push(f"{gate.address}/{name}/app:1", seen, registry=reach))
+            done.append(sorted(_asked(request, name) for request in gate.requests))
+            daemon.ctr("-n", namespace, "images", "rm", seen)
+    assert done[0] == done[1]
+    assert len([where for _, where, _ in done[0] if "from=name" in where]) == 2
+
+
+def _asked(request: Request, name: str) -> tuple[str, str, str]:
+    """What is asked of a registry, without what is random in it."""
+    where = re.sub(r"uploads/[0-9a-f-]+", "uploads/id", request.target.replace(name, "name"))
+    return request.method, re.sub(r"_state=[^&]*", "_state", where), request.header("Content-Type")
 
 
 @pytest.mark.parametrize("server", ["mooraged"], indirect=True)
