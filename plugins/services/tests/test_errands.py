@@ -191,7 +191,9 @@ def test_a_transfer_that_knows_no_archives_does_not_implement_them(source: Messa
         World(Pulling()).work(source, destination)
 
 
-@pytest.mark.parametrize(("source", "destination"), [(IMPORT, STORE), (STORE, EXPORT), (IMPORT, EXPORT)])
+@pytest.mark.parametrize(
+    ("source", "destination"), [(IMPORT, STORE), (STORE, EXPORT), (IMPORT, EXPORT), (EXPORT, STORE), (REGISTRY, EXPORT)]
+)
 def test_streams_must_be_known(source: Message, destination: Message) -> None:
     with pytest.raises(errors.NotFound, match="stream"):
         World(Archiving()).work(source, destination)

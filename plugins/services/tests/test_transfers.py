@@ -105,18 +105,23 @@ def test_a_pull_is_what_the_client_asked_for(
     ("source", "destination"),
     [
         (transfer_types.OCIRegistry(reference="a"), transfer_types.OCIRegistry(reference="b")),
-        (transfer_types.OCIRegistry(reference="a"), transfer_types.ImageExportStream()),
-        (transfer_types.ImageImportStream(), transfer_types.OCIRegistry(reference="b")),
-        (transfer_types.ImageExportStream(), transfer_types.ImageStore()),
+        (transfer_types.OCIRegistry(reference="a"), transfer_types.ImageExportStream(stream="s")),
+        (transfer_types.ImageImportStream(stream="s"), transfer_types.OCIRegistry(reference="b")),
+        (transfer_types.ImageExportStream(stream="s"), transfer_types.ImageStore()),
         (transfer_types.Progress(), transfer_types.ImageStore()),
     ],
 )
 def test_other_pairs_are_unimplemented(
-    service: TransferService, call: Callable[..., Any], source: Any, destination: Any
+    service: TransferService, streams: Streams, call: Callable[..., Any], source: Any, destination: Any
 ) -> None:
     wanted = transfer.TransferRequest(source=typeurls.pack(source), destination=typeurls.pack(destination))
+
+    async def main() -> None:
+        streams.register("ns", "s", Stream(asyncio.get_running_loop()))
+        await service.transfer(wanted, call())
+
     with pytest.raises(errors.Unimplemented, match="method Transfer not implemented for containerd"):
-        asyncio.run(service.transfer(wanted, call()))
+        asyncio.run(main())
 
 
 def test_a_push_is_what_the_client_asked_for(

@@ -241,6 +241,12 @@ def test_sec_31_indexes_that_are_none(world: Any, index: Any) -> None:
     world.assert_nothing_named()
 
 
+def test_what_is_neither_image_nor_index_is_named_and_not_looked_into(world: Any) -> None:
+    named = entry(b"x", "text/plain") | {"annotations": {"org.opencontainers.image.ref.name": "text"}}
+    [image] = take(world, indexed({"manifests": [named]}))
+    assert (image.name, image.target.media_type) == ("r.test/img:text", "text/plain")
+
+
 def test_sec_33_an_index_has_a_limit(world: Any) -> None:
     with pytest.raises(errors.ResourceExhausted, match="limit"):
         take(world, indexed(b"{}" + b" " * (20 << 20)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -162,3 +164,16 @@ def test_the_table_explains_and_is_not_longer_than_it_must_be() -> None:
     assert unexplained([covered, other], [known]) == [other]
     assert needed([covered, other], [known]) == {known}
     assert needed([other], [known]) == set()
+
+
+def test_a_time_in_words_is_now_or_what_was_asked_for() -> None:
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    transcript = Transcript()
+    said = {"expire": now, "asked": "2001-02-03T04:05:06Z", "no": "2026-99"}
+    transcript.noted("it", images.Image(name="x", labels=said))
+    assert transcript.steps[0].leaves == {
+        "name": "x",
+        "labels.asked": "2001-02-03T04:05:06Z",
+        "labels.expire": "<now>",
+        "labels.no": "2026-99",
+    }

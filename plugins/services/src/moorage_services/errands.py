@@ -56,7 +56,8 @@ class Errand:
 
     def work(self, source: typeurls.Typed, destination: typeurls.Typed) -> Work:
         """What is to be done. Raises errors.Unimplemented, errors.InvalidArgument, and errors.NotFound for a stream."""
-        match _value(source), _value(destination):
+        values = _value(source), _value(destination)
+        match values:
             case transfer_types.OCIRegistry() as registry, transfer_types.ImageStore() as store:
                 return self._pull(registry, store)
             case transfer_types.ImageStore() as store, transfer_types.OCIRegistry() as registry:
@@ -69,6 +70,9 @@ class Errand:
                 return self._export(store, archive)
             case transfer_types.ImageImportStream() as incoming, transfer_types.ImageExportStream() as outgoing:
                 return self._echo(incoming, outgoing)
+        for value in values:
+            if isinstance(value, transfer_types.ImageImportStream | transfer_types.ImageExportStream):
+                self._stream(value.stream)  # clients are told of this first
         pair = f"{source.type_url} to {destination.type_url}"
         raise errors.Unimplemented(f"method Transfer not implemented for {pair}: not implemented")
 

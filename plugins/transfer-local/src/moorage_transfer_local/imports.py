@@ -49,8 +49,9 @@ class Importer:
             raise invalid("archive", "holds no image")
         self.blobs.label(target.digest, reference_labels(index.children))
         seen: set[str] = set()
-        found = [list(self._walk(entry, 1, seen)) for entry in self._chosen(index)]
-        if not any(found):
+        chosen = self._chosen(index)
+        found = [list(self._walk(entry, 1, seen)) for entry in chosen]
+        if not any(found) and not any(_is_other(entry) for entry in chosen):
             raise errors.NotFound("archive: no image for the platforms that are wanted: not found")
         for image in found:
             self._unpack([item for item in image if item.wanted])
@@ -76,7 +77,7 @@ class Importer:
     def _walk(self, entry: Entry, depth: int, seen: set[str]) -> Iterator[Found]:
         """Label what is wanted of ``entry`` and below it. Raises errors.NotFound for a manifest that is not there."""
         descriptor = entry.descriptor
-        if descriptor.digest in seen or descriptor.media_type not in INDEXES | MANIFESTS:
+        if descriptor.digest in seen or _is_other(entry):
             return
         seen.add(descriptor.digest)
         if depth > MAX_DEPTH:
@@ -129,3 +130,8 @@ class Importer:
                 report(Progress("saved", image.name, descriptor=descriptor))
                 images.append(image)
         return images
+
+
+def _is_other(entry: Entry) -> bool:
+    """Whether it is neither an image nor an index: it is kept and named then, and not looked into."""
+    return entry.descriptor.media_type not in INDEXES | MANIFESTS

@@ -11,6 +11,7 @@ appear: that two of them are the same counts, their value does not.
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ _CLASSES = (
     *("not modified", "out of range", "unavailable"),
 )
 """The words at the end of messages (github.com/containerd/errdefs)."""
+_MOMENT = re.compile(r"\b20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -139,7 +141,13 @@ class Transcript:
         for kind, pattern in _MADE.items():
             for found in dict.fromkeys(pattern.findall(text)):
                 text = text.replace(found, f"<{self._stand(kind, found)}>")
-        return _KEY.sub("/<number>/", text)
+        return _MOMENT.sub(_now, _KEY.sub("/<number>/", text))
+
+
+def _now(found: re.Match[str]) -> str:
+    """``<now>`` for a time of today that a daemon wrote down as text; another one is what somebody asked for."""
+    age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(found[0])
+    return "<now>" if abs(age) < datetime.timedelta(hours=1) else found[0]
 
 
 def _shown(data: bytes) -> str:
