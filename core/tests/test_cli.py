@@ -63,3 +63,26 @@ def test_an_unknown_flag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         cli.main(["--nonsense"])
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("-config /c -log-level=debug", "--config /c --log-level=debug"),
+        ("-version", "--version"),
+        ("-c /c -a -root -state /s", "-c /c -a -root --state /s"),
+        ("--root /r -help", "--root /r --help"),
+        ("-v -state /s", "-v --state /s"),
+        ("-address /a oci-hook -config x", "--address /a oci-hook -config x"),
+        ("config -config", "config -config"),
+        ("-odd -config /c", "-odd -config /c"),
+        ("", ""),
+    ],
+)
+def test_one_dash_is_as_good_as_two_before_the_verb(words: str, meant: str) -> None:
+    assert cli.dashed(words.split()) == meant.split()
+
+
+def test_a_flag_with_one_dash_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["-config", "/moorage/no/such.toml", "config", "check"]) == 1
+    assert '"/moorage/no/such.toml"' in capsys.readouterr().err

@@ -14,12 +14,14 @@ from moorage_core.settings import ConfigurationError, Request
 from moorage_sdk import errors
 
 FLAGS = ("log-level", "address", "root", "state")
+_SWITCHES = ("help", "h", "version", "v")
+"""Flags without a value."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon or a verb; returns the exit code. What keeps it from working is told on standard error."""
     program = programs.current(sys.argv[0])
-    arguments = parser(program).parse_args(argv)
+    arguments = parser(program).parse_args(dashed(sys.argv[1:] if argv is None else argv))
     flags = {name: getattr(arguments, name.replace("-", "_")) for name in FLAGS}
     request = Request(arguments.config, {name: value for name, value in flags.items() if value})
     try:
@@ -35,6 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - a fault of ours; the interpreter's own shutdown could hang on foreign threads
         traceback.print_exc()
     return 1
+
+
+def dashed(argv: Sequence[str]) -> list[str]:
+    """The words with two dashes before long flags: who comes from containerd may write one, as Go's programs take it.
+
+    What is behind the verb is the verb's.
+    """
+    words = list(argv)
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        name, equals, _ = words[at].lstrip("-").partition("=")
+        if not words[at].startswith("--") and name in ("config", "version", "help", *FLAGS):
+            words[at] = f"-{words[at]}"
+        at += 1 if equals or name in _SWITCHES else 2
+    return words
 
 
 def parser(program: Program) -> argparse.ArgumentParser:

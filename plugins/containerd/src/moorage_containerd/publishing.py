@@ -42,6 +42,6 @@ async def _send(address: str, namespace: str, topic: str, event: Payload) -> Non
 
 def _parser(command: Command) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"{command.program} publish", description=publish.__doc__)
-    parser.add_argument("--namespace", default="", help="namespace to publish to")
-    parser.add_argument("--topic", default="", help="topic of the event, such as /tasks/exit")
+    parser.add_argument("--namespace", "-namespace", default="", help="namespace to publish to")
+    parser.add_argument("--topic", "-topic", default="", help="topic of the event, such as /tasks/exit")
     return parser
