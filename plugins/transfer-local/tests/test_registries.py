@@ -86,8 +86,8 @@ def test_a_manifest_without_end_is_not_read(server: Proxy, repository: Repositor
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((401, errors.Unauthenticated), (403, errors.PermissionDenied), (404, errors.NotFound)),
-        *((400, errors.FailedPrecondition), (416, errors.OutOfRange), (429, errors.Unavailable), (500, errors.Unavailable)),
+        *((400, errors.FailedPrecondition), (401, errors.Unauthenticated), (403, errors.PermissionDenied)),
+        *((404, errors.NotFound), (416, errors.OutOfRange), (429, errors.Unavailable), (500, errors.Unavailable)),
         *((204, errors.Unavailable), (304, errors.Unavailable)),
     ],
 )
