@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import io
+import itertools
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -22,6 +25,7 @@ from moorage_client.clients import connect
 from moorage_sdk import errors, platforms
 from moorage_sdk.transfers import Export, ExtraName, Progress, Store, Unpack
 from moorage_testkit import daemons, images
+from moorage_testkit.archives import Tar
 from moorage_testkit.daemons import Daemon, moorage, wait_until
 from moorage_testkit.images import Layout
 
@@ -130,11 +134,11 @@ def test_ctr_loads_what_we_save(daemon: Daemon, archive: Path, tmp_path: Path) -
 
 
 class Half(io.RawIOBase):
-    """An archive that stops in the middle until it is told to go on."""
+    """An archive that stops in the middle, or where it is told, until it may go on."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, half: int | None = None) -> None:
         self._stream = io.BytesIO(data)
-        self._half = len(data) // 2
+        self._half = len(data) // 2 if half is None else half
         self.reached, self.go = threading.Event(), threading.Event()
 
     def read(self, size: int = -1, /) -> bytes:
@@ -222,3 +226,86 @@ def test_a_collection_in_the_middle_takes_nothing_away(daemon: Daemon, archive: 
     names = run(daemon, work)
     assert names == ["layered:1", "r.test/multi:2"]
     assert save(daemon, *names, all_platforms=True)
+
+
+class Stream(io.RawIOBase):
+    """Bytes that are made while they are read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.sent = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = next(self._pieces, b"")
+        self.sent += len(data)
+        return data
+
+
+def peak(daemon: Daemon) -> int:
+    """Most bytes of memory that the daemon has had."""
+    assert daemon.process is not None
+    lines = Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+
+
+def header(name: str, size: int) -> bytes:
+    return bytes(Tar().header(name, size=size).data)
+
+
+def test_sec_33_ten_gigabytes_of_spaces_cost_neither_memory_nor_time(daemon: Daemon) -> None:
+    before = peak(daemon)
+    endless = Stream(itertools.chain([header("manifest.json", 10**10)], itertools.repeat(b" " * (1 << 20), 10_000)))
+    with pytest.raises(errors.ResourceExhausted, match="limit"):
+        load(daemon, endless)
+    assert peak(daemon) - before < 64 << 20
+    assert endless.sent < 64 << 20
+
+
+@pytest.mark.parametrize("mebibytes", [200, pytest.param(1024, marks=pytest.mark.full)])
+def test_large_layers_come_and_go_in_little_memory(daemon: Daemon, tmp_path: Path, mebibytes: int) -> None:
+    layout = Layout(tmp_path / "layout")
+    noise = random.Random(7).randbytes(1 << 20)
+    digest, size = hashlib.sha256(), mebibytes << 20
+    for _ in range(mebibytes):
+        digest.update(noise)
+    config = layout.image([b""])  # for its shape
+    manifest = json.loads(layout.read(config.manifest))
+    manifest["layers"] = [{**manifest["layers"][0], "digest": f"sha256:{digest.hexdigest()}", "size": size}]
+    layout.tag("r.test/large:1", layout.blob(config.manifest.media_type, json.dumps(manifest).encode()))
+    small = images.archive(layout, tmp_path / "tar").read_bytes().rstrip(b"\0")
+    small += bytes(-len(small) % 512)
+    layer = header(f"blobs/sha256/{digest.hexdigest()}", size)
+    before = peak(daemon)
+    pieces = itertools.chain([small, layer], itertools.repeat(noise, mebibytes), [bytes(1024)])
+    assert load(daemon, Stream(pieces), Store(extra_names=(ANY,)))[0] == ["r.test/large:1"]
+
+    class Counting:
+        size = 0
+
+        def write(self, data: bytes, /) -> None:
+            self.size += len(data)
+
+    sink = Counting()
+    run(daemon, lambda client: client.transfers.export_archive(Export(("r.test/large:1",), sink)))
+    assert sink.size > size
+    assert peak(daemon) - before < 64 << 20
+
+
+def test_archives_that_do_not_come_keep_nobody_from_the_rest(daemon: Daemon, archive: Path) -> None:
+    """As many half-open imports as the daemon takes at once, and more."""
+
+    async def work(client: Any) -> None:
+        halves = [Half(b"x" * 10, 0) for _ in range(20)]
+        stuck = [asyncio.create_task(client.transfers.import_archive(half, Store("x"))) for half in halves]
+        await asyncio.sleep(0.5)
+        await client.images.list()
+        with pytest.raises(errors.NotFound):
+            await client.transfers.tag("none", ["x"])
+        for task in stuck:
+            task.cancel()
+        for half in halves:
+            half.go.set()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+    run(daemon, work)
+    assert load(daemon, io.BytesIO(archive.read_bytes()))[0] == ["layered:1", "r.test/multi:2"]
