@@ -17,6 +17,7 @@ from moorage_testkit import daemons, engines, images
 from moorage_testkit.daemons import Daemon
 from moorage_testkit.engines import Engine
 from moorage_testkit.images import Layout
+from moorage_testkit.worlds import verify_world
 
 BUSYBOX = "docker.io/library/busybox:latest"
 NAMESPACE = f"e2e-{os.getpid()}"
@@ -130,6 +131,8 @@ def docked(request: pytest.FixtureRequest, rootfs: bytes) -> Iterator[Docked]:
         with Engine(base / "engine", daemon.address, settings=settings) as engine:
             engine.load(rootfs, "busybox")
             yield Docked(engine, daemon)
+        if request.param == "mooraged":
+            verify_world(daemon.world).assert_clean()
 
 
 @pytest.fixture

@@ -304,3 +304,18 @@ def test_many_at_once(docker: Engine) -> None:
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(run, range(12))) == [(number, f"{number}\n") for number in range(12)]
     assert docker.docker("ps", "-aq").stdout == ""
+
+
+def test_the_engine_is_stopped_and_started(docker: Engine) -> None:
+    docker.docker("run", "-d", "--name", "always", "--restart", "always", "busybox", "sh", "-c", COUNT)
+    docker.docker(
+        "run", "-d", "--name", "once", "busybox", "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.1; done"
+    )
+    pid = docker.inspect("always", "{{json .State.Pid}}")
+    assert docker.terminate() == 0
+    assert not Path(f"/proc/{pid}").exists()
+    docker.start()
+    state = docker.inspect("once", "{{json .State}}")
+    assert (state["Status"], state["ExitCode"]) == ("exited", 4)
+    wait_until(lambda: docker.inspect("always", "{{json .State.Running}}"))
+    assert docker.inspect("always", "{{json .State.Pid}}") != pid

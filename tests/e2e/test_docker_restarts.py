@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from moorage_testkit import traces
 from moorage_testkit.daemons import Daemon, wait_until
 from moorage_testkit.engines import Engine
+from moorage_testkit.traces import Place
 
 SETTINGS = {"live-restore": True}
 
@@ -162,3 +166,30 @@ def test_both_are_killed(daemon: Daemon, docker: Engine) -> None:
     goes_on(docker, "web")
     docker.docker("stop", "-t", "1", "web")
     assert state(docker, "web")["ExitCode"] == 137
+
+
+@pytest.mark.parametrize("docked", ["mooraged"], indirect=True)
+def test_the_monitor_is_killed(daemon: Daemon, docker: Engine) -> None:
+    """Ours alone: a container of containerd's dies with its shim."""
+    docker.docker("run", "-d", "--name", "web", "busybox", "sh", "-c", COUNT)
+    docker.docker("run", "-d", "--name", "ends", "busybox", "sh", "-c", "sleep 1; exit 5")
+    pid = state(docker, "web")["Pid"]
+    with attached(docker, "run", "-i", "--name", "talks", "busybox", "sh", "-c", ECHO) as process:
+        assert talk(process, "one") == "got one\n"
+        wait_until(lambda: state(docker, "talks")["Running"])
+        os.kill(monitor(daemon), signal.SIGKILL)
+        assert talk(process, "two") == "got two\n"
+        wait_until(lambda: not docker.docker("exec", "web", "true", check=False).returncode)
+        assert talk(process, "end") == "got end\n"
+        assert process.wait(30) == 4
+    assert docker.docker("wait", "ends").stdout == "5\n"
+    assert state(docker, "web")["Pid"] == pid
+    goes_on(docker, "web")
+    docker.docker("stop", "-t", "1", "web")
+    assert state(docker, "web")["ExitCode"] == 137
+
+
+def monitor(daemon: Daemon) -> int:
+    """The process that carries the daemon's containers."""
+    processes = traces.look(Place(daemon.root, daemon.state, daemon.namespaces), daemon.pid).processes
+    return next(each.pid for each in processes if "moorage_runtime_runc.monitor" in each.command)
