@@ -16,6 +16,9 @@ from moorage_testkit.images import Layout
 from moorage_testkit.images import push as publish
 from moorage_testkit.registries import PASSWORD, USER, Exchange, Proxy, Registry, TokenServer
 from moorage_testkit.uploads import Uploads
+from moorage_transfer_local.retries import Policy
+from moorage_transfer_local.servers import Settings
+from moorage_transfer_local.transports import Timeouts
 
 UPLOAD = "/blobs/uploads/"
 SOURCE = "containerd.io/distribution.source.127.0.0.1"
@@ -218,6 +221,14 @@ class TestCredentials:
             with pytest.raises(errors.PermissionDenied, match="token_realms"):
                 held.push(goal(gate.address, Reach(authority=knows)))
             assert stranger.requests == []
+
+
+def test_threads_that_begin_together_find_out_together_that_there_is_no_tls(
+    worlds, layout: Layout, store: Registry
+) -> None:
+    world = worlds(settings=Settings(Timeouts(5, 20), Policy(attempts=1)))
+    world.hold(layout, "layered", "local")
+    world.push(goal(store.address))
 
 
 class TestHosts:

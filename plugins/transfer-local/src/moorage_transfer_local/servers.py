@@ -7,6 +7,7 @@ host only, https never becomes http, and after ten redirects it is over.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
@@ -57,6 +58,7 @@ class Server:
         self._others = Transport(elsewhere(endpoint.security), timeouts, settings.agent)
         self._url = endpoint.url
         self._fallback = endpoint.fallback
+        self._lock = threading.Lock()
         self._ask = lambda realm: ask(endpoint.host, realm)
         self._authorizer = self._authorize(endpoint.url)
         stop.on_stop(self.abort)
@@ -142,16 +144,25 @@ class Server:
     ) -> Response:
         if not target.startswith("/"):
             return self._sent(method, target, own, headers, body)
+        url = self._url
         try:
-            return self._sent(method, self._url + target, own, headers, body)
+            return self._sent(method, url + target, own, headers, body)
         except Failed as error:
-            if not (error.plaintext and self._fallback):
+            if not (error.plaintext and self._falls_back(url)):
                 raise
-        # Only reached where plain http was configured or the registry is on loopback, see hosts.Endpoint.fallback.
-        self._url = self._url.replace("https://", "http://", 1)
-        self._fallback = False
-        self._authorizer = self._authorize(self._url)
         return self._sent(method, self._url + target, own, headers, body)
+
+    def _falls_back(self, url: str) -> bool:
+        """Whether to go on without TLS, be it that another thread has found out meanwhile that ``url`` has none.
+
+        Only where plain http was configured or the registry is on loopback, see hosts.Endpoint.fallback.
+        """
+        with self._lock:
+            if self._fallback:
+                self._url = self._url.replace("https://", "http://", 1)
+                self._fallback = False
+                self._authorizer = self._authorize(self._url)
+            return self._url != url
 
     def _sent(
         self, method: str, url: str, own: Mapping[str, str], headers: Mapping[str, str], body: Body | None
