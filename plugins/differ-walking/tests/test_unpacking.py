@@ -100,6 +100,7 @@ def build(steps: list[tuple[str, str, str]]) -> bytes:
 @example([[("folder", "a/b", "")], [("file", "a/b/c", "1"), ("whiteout", "a/b/d", ""), ("opaque", "a", "")]])
 @example([[("folder", "a/b", "")], [("whiteout", "a/b/c", ""), ("opaque", "a", "")]])
 @example([[("folder", "a", "")], [("symlink", "b", "."), ("opaque", "b", "")]])
+@example([[("folder", "b/a", "")], [("opaque", "b/a", ""), ("opaque", "b", "")]])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=3))
 def test_random_stacks_look_the_same_in_both(stack: list[list[tuple[str, str, str]]]) -> None:

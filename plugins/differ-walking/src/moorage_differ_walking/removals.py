@@ -86,6 +86,7 @@ class PlainRemovals(Removals):
         paths.remove_entry(parent, name)
 
     def make_opaque(self, path: bytes, parent: int, entry: Entry) -> None:
+        self._made.enter(parent)
         old: list[bytes] = []
         spared: set[bytes] = set()
         for inner, fd, children in _walk(parent):
