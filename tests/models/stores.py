@@ -18,9 +18,14 @@ from moorage_content_local.stores import LocalStore
 from moorage_kv import Store, validation
 from moorage_metadata_lmdb.databases import SCHEMA, TABLES, Database
 from moorage_sdk import digests, errors, snapshots
+from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.content import ContentStore, Info
+from moorage_sdk.descriptors import OCI_MANIFEST, Descriptor
 from moorage_sdk.events import Envelope, Exchange, Payload, Subscription
+from moorage_sdk.images import Image
+from moorage_sdk.leases import Resource
 from moorage_sdk.metadata import View
+from moorage_sdk.sandboxes import Sandbox
 from moorage_sdk.snapshots import Snapshotter
 from moorage_snapshotter_native.snapshotters import NativeSnapshotter
 from moorage_snapshotter_overlayfs.snapshotters import OverlaySnapshotter
@@ -113,6 +118,55 @@ class Stores:
     def read(self, namespace: str, digest: str) -> bytes:
         with self._content(namespace).reader(digest) as reader:
             return bytes(reader.read_at(0, 1 << 20))
+
+    def image(self, namespace: str, name: str, digest: str, labels: dict[str, str]) -> None:
+        self._view(namespace).images.create(Image(name, Descriptor(OCI_MANIFEST, digest, 1), labels))
+
+    def container(self, namespace: str, name: str, key: str, labels: dict[str, str]) -> None:
+        """A container over a snapshot of ``native``."""
+        uses = {"snapshotter": "native", "snapshot_key": key} if key else {}
+        made = Container(name, Runtime("r"), Payload("s", b""), labels=labels, **uses)
+        self._view(namespace).containers.create(made)
+
+    def sandbox(self, namespace: str, name: str, labels: dict[str, str]) -> None:
+        self._view(namespace).sandboxes.create(Sandbox(name, Runtime("r"), sandboxer="x", labels=labels))
+
+    def lease(self, namespace: str, id: str, labels: dict[str, str]) -> None:
+        self._view(namespace).leases.create(id, labels)
+
+    def hold(self, namespace: str, id: str, type: str, key: str) -> None:
+        self._view(namespace).leases.add_resource(id, Resource(key, type))
+
+    def release(self, namespace: str, id: str, type: str, key: str) -> None:
+        self._view(namespace).leases.delete_resource(id, Resource(key, type))
+
+    def resources(self, namespace: str, id: str) -> list[tuple[str, str]]:
+        return [(each.type, each.id) for each in self._view(namespace).leases.resources(id)]
+
+    def delete(self, namespace: str, kind: str, key: str) -> None:
+        """Delete an image, container, sandbox, lease, or the name of a blob."""
+        owner: Any = self._view(namespace)
+        rooms = {"content": "content", "sandbox": "sandboxes"}
+        getattr(owner, rooms.get(kind, f"{kind}s")).delete(key)
+
+    def names(self) -> list[tuple[Any, ...]]:
+        """All names there are: kind, namespace and key, with labels, and what leases hold."""
+        found: list[tuple[Any, ...]] = []
+        for namespace in (each.name for each in self.database.namespaces.list()):
+            view = self._view(namespace)
+            rows = {
+                "content": [(info.digest, info) for info in view.content.walk()],
+                "snapshot": [(f"native/{info.name}", info) for info in view.snapshotter("native").walk()],
+                "image": [(image.name, image) for image in view.images.list()],
+                "container": [(container.id, container) for container in view.containers.list()],
+                "sandbox": [(sandbox.id, sandbox) for sandbox in view.sandboxes.list()],
+                "lease": [(lease.id, lease) for lease in view.leases.list()],
+            }
+            for kind, listed in rows.items():
+                for key, row in listed:
+                    held = self.resources(namespace, key) if kind == "lease" else []
+                    found.append((kind, namespace, key, sorted(row.labels.items()), held))
+        return sorted(found)
 
     def put(self, namespace: str, lease: str, data: bytes, labels: dict[str, str]) -> str:
         return self.commit_whole(namespace, lease, f"whole-{digests.of(data)}", data, labels)
