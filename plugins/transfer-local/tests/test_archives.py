@@ -103,6 +103,17 @@ def test_sec_33_documents_have_a_limit(store: MemoryStore, name: str) -> None:
         read(store, Tar().header(name, size=JSON_LIMIT + 1).data)
 
 
+@pytest.mark.parametrize("prefix", [b"\xff/../", b"\n/../", "ä/../".encode() * 50])
+def test_messages_about_odd_names_can_be_sent(store: MemoryStore, prefix: bytes) -> None:
+    with pytest.raises(errors.ResourceExhausted) as caught:
+        read(store, Tar().pax({b"path": prefix + b"manifest.json"}).header("x", size=JSON_LIMIT + 1).data)
+    assert str(caught.value).isascii()
+    assert len(str(caught.value)) < 500
+    with pytest.raises(errors.DataLoss) as lost:
+        read(store, Tar().pax({b"path": prefix + blob(b"x").encode()}).file("x", b"y").end())
+    str(lost.value).encode()
+
+
 class Spaces:
     """A tar whose only file is 10 GB of spaces."""
 

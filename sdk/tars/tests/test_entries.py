@@ -2,6 +2,8 @@ import io
 import tarfile
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from moorage_sdk import errors
 from moorage_tars import entries
@@ -133,3 +135,30 @@ def test_a_size_in_an_extended_header_is_digits(size: str) -> None:
     data = header(b"x", b"%o" % len(body)) + blocks + header(b"0", b"0") + b"\0" * 1024
     with pytest.raises(errors.InvalidArgument, match="malformed size"):
         list(entries.entries(io.BytesIO(data)))
+
+
+@settings(derandomize=True, max_examples=400, deadline=None)
+@given(
+    format=st.sampled_from(FORMATS[1:]),
+    name=st.sampled_from(["short", "n" * 150, "ä" * 60]),
+    damage=st.lists(st.tuples(st.integers(0, 4095), st.integers(0, 255)), max_size=6),
+    length=st.integers(0, 4096),
+    mended=st.booleans(),
+)
+def test_damage_is_an_error_of_ours_and_ends(
+    format: int, name: str, damage: list[tuple[int, int]], length: int, mended: bool
+) -> None:
+    data = bytearray(pack(format, {name: b"x" * 700, "b": b"y"}).getvalue()[:4096])
+    for place, value in damage:
+        if place < len(data):
+            data[place] = value
+    if mended:  # or the checksum would catch it all
+        for start in range(0, len(data), 512):
+            block = data[start : start + 512]
+            if len(block) == 512 and any(block):
+                data[start + 148 : start + 156] = b"%06o\0 " % (sum(block[:148]) + 256 + sum(block[156:]))
+    try:
+        found = [(entry.name, sum(map(len, entry.pieces()))) for entry in entries.entries(io.BytesIO(data[:length]))]
+    except errors.Error:
+        return
+    assert sum(size for _, size in found) <= length

@@ -18,7 +18,7 @@ from moorage_sdk.transfers import Source
 from moorage_tars import entries
 from moorage_tars.compressions import Plain
 from moorage_transfer_local.documents import invalid, load, load_list
-from moorage_transfer_local.ingests import store_stream
+from moorage_transfer_local.ingests import shown, store_stream
 from moorage_transfer_local.stops import Stop
 
 JSON_LIMIT = 20 << 20
@@ -86,7 +86,7 @@ def _take(archive: Archive, path: str, entry: entries.Entry, content: ContentSto
 def _document(entry: entries.Entry) -> bytes:
     if entry.size > JSON_LIMIT:
         raise errors.ResourceExhausted(
-            f'archive: "{entry.name}": {entry.size} bytes, larger than the limit of {JSON_LIMIT}'
+            f'archive: "{shown(entry.name)}": {entry.size} bytes, larger than the limit of {JSON_LIMIT}'
         )
     return b"".join(entry.pieces())
 

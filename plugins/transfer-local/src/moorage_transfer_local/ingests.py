@@ -87,7 +87,12 @@ def _commit(name: str, writer: Writer, size: int, expected: str) -> str:
     except errors.AlreadyExists:
         return expected or digest
     except errors.FailedPrecondition as error:
-        raise errors.DataLoss(f'archive: "{name}": {error.message}: data loss') from None
+        raise errors.DataLoss(f'archive: "{shown(name)}": {error.message}: data loss') from None
+
+
+def shown(name: str) -> str:
+    """A name of a stranger, fit for a message."""
+    return name.encode("ascii", "backslashreplace").decode()[:300]
 
 
 def _reference(name: str) -> str:
