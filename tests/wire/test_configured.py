@@ -82,12 +82,13 @@ def wire(configured: Daemon, request: pytest.FixtureRequest) -> Any:
 
 
 async def send(client: Any, data: bytes, namespace: str = "wire") -> str:
-    """Put a blob into a namespace; its digest."""
+    """Put a blob into a namespace, to stay there; its digest."""
     digest = digests.of(data)
     headers = [("containerd-namespace", namespace)]
     async with client.stub(CONTENT).open("Write", metadata=headers, timeout=30) as stream:
         fields = {"ref": digest, "total": len(data), "expected": digest}
-        await stream.send(content.WriteContentRequest(action=COMMIT, data=data, **fields))
+        kept = {"containerd.io/gc.root": "now"}
+        await stream.send(content.WriteContentRequest(action=COMMIT, data=data, labels=kept, **fields))
         with suppress(errors.AlreadyExists):
             assert (await stream.receive()).digest == digest
     return digest
