@@ -37,6 +37,7 @@ def test_names_are_containerds() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_below_one_is_refused(limit: int) -> None:
-    decoded = config.decode(Config, {"queue_limit": limit})
+@pytest.mark.parametrize("name", ["queue_limit", "queue_size"])
+def test_a_limit_below_one_is_refused(name: str, limit: int) -> None:
+    decoded = config.decode(Config, {name: limit})
     assert "at least 1" in str(decoded.faults[0])

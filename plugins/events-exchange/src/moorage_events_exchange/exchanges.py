@@ -13,6 +13,8 @@ from moorage_sdk import namespaces
 from moorage_sdk.events import Envelope, Exchange, Payload, Subscription
 
 QUEUE_LIMIT = 32768
+QUEUE_SIZE = 32 << 20
+"""Bytes; events of tasks are a few hundred each, those that clients publish may have 16 MiB."""
 
 
 def everything(envelope: Envelope) -> bool:
@@ -23,8 +25,9 @@ def everything(envelope: Envelope) -> bool:
 class Broadcast(Exchange):
     """Gives every event to every subscription, in the same order, with times that never go back."""
 
-    def __init__(self, queue_limit: int = QUEUE_LIMIT) -> None:
+    def __init__(self, queue_limit: int = QUEUE_LIMIT, queue_size: int = QUEUE_SIZE) -> None:
         self._limit = queue_limit
+        self._size = queue_size
         self._subscriptions: tuple[BoundedSubscription, ...] = ()
         self._last_time = 0
         self._arrears = Arrears()
@@ -45,7 +48,7 @@ class Broadcast(Exchange):
             self._send(envelope)
 
     def subscribe(self, wake: Callable[[], None], match: Callable[[Envelope], bool] = everything) -> Subscription:
-        subscription = BoundedSubscription(wake, match, self._limit, self._forget)
+        subscription = BoundedSubscription(wake, match, self._limit, self._size, self._forget)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
             for envelope in self._arrears.owed():

@@ -12,20 +12,28 @@ from moorage_sdk.events import Envelope, Subscription
 
 _log = logging.getLogger(__name__)
 
+_OBJECTS = 300
+
 
 class BoundedSubscription(Subscription):
-    """A queue of at most ``limit`` envelopes. ``closed`` is called once, when it wants no more."""
+    """A queue of at most ``limit`` envelopes and ``size`` bytes of them, but of one envelope however large.
+
+    ``closed`` is called once, when it wants no more.
+    """
 
     def __init__(
         self,
         wake: Callable[[], None],
         match: Callable[[Envelope], bool],
         limit: int,
+        size: int,
         closed: Callable[[BoundedSubscription], None],
     ) -> None:
         self._wake = wake
         self._match = match
         self._limit = limit
+        self._size = size
+        self._held = 0
         self._closed = closed
         self._queue: deque[Envelope] = deque()
         self._overrun = False
@@ -36,16 +44,17 @@ class BoundedSubscription(Subscription):
         with self._lock:
             if self._overrun:
                 raise errors.ResourceExhausted(
-                    f"event subscription: more than {self._limit} events unread: resource exhausted"
+                    f"event subscription: more than {self._limit} events or {self._size} bytes unread: "
+                    "resource exhausted"
                 )
             taken = list(self._queue)
-            self._queue.clear()
+            self._empty()
             return taken
 
     def close(self) -> None:
         with self._lock:
             was_open, self._open = self._open, False
-            self._queue.clear()
+            self._empty()
         if was_open:
             self._closed(self)
 
@@ -57,14 +66,19 @@ class BoundedSubscription(Subscription):
             if not self._open or self._overrun:
                 return
             first = not self._queue
-            if len(self._queue) >= self._limit:
+            self._held += _size(envelope)
+            if not first and (len(self._queue) >= self._limit or self._held > self._size):
                 self._overrun = True
-                self._queue.clear()
+                self._empty()
             else:
                 self._queue.append(envelope)
             awaken = first or self._overrun
         if awaken:
             self._call_wake()
+
+    def _empty(self) -> None:
+        self._queue.clear()
+        self._held = 0
 
     def _matches(self, envelope: Envelope) -> bool:
         try:
@@ -78,3 +92,8 @@ class BoundedSubscription(Subscription):
             self._wake()
         except Exception:  # noqa: BLE001 - a reader whose loop is gone must not keep the event from others
             _log.exception("waking an event subscription failed")
+
+
+def _size(envelope: Envelope) -> int:
+    """Bytes that it holds, about: what clients choose, and the objects around it."""
+    return len(envelope.event.value) + len(envelope.topic) + _OBJECTS
