@@ -25,6 +25,8 @@ from moorage_testkit.fakes.events import MemoryExchange
 from moorage_testkit.fakes.shims import Shim, ShimRuntime
 
 TIMEOUTS = Timeouts(load=1.0, cleanup=1.0, shutdown=0.5, state=0.5)
+PATIENT = Timeouts(load=30.0, cleanup=30.0)
+"""For shims that are programs, which start slowly where much else runs."""
 
 
 @dataclass
@@ -61,7 +63,7 @@ def house(tmp_path: Path) -> Callable[..., House]:
         shim = shim or Shim(tmp_path / "shim.sock")
         runtime = runtime or ShimRuntime(shim)
         exchange = MemoryExchange()
-        carriers = Carriers({"runc": runtime}, lambda path: Binary(path, Daemon("", "", "", ""), (), TIMEOUTS))
+        carriers = Carriers({"runc": runtime}, lambda path: Binary(path, Daemon("", "", "", ""), (), PATIENT))
         registry = Registry(Task, bundles, carriers, TIMEOUTS)
         recovery = Recovery(registry, exchange)
         activations = Activations(manager)
