@@ -78,3 +78,21 @@ def test_what_is_gzipped_depends_on_the_bytes_alone() -> None:
     assert packed[0] == packed[1]
     assert packed[0][3:8] == bytes(5)  # no name, no time
     assert gzip.decompress(packed[0]) == DATA
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_the_source_raises_is_not_taken_for_damage(kind: str) -> None:
+    class Leaving:
+        def __init__(self) -> None:
+            self.left = [PACKED[kind][:50], PACKED[kind][50:90]]
+
+        def read(self, size: int, /) -> bytes:
+            if not self.left:
+                raise errors.Cancelled("stream: no longer wanted: cancelled")
+            data, self.left[0] = self.left[0][:size], self.left[0][size:]
+            if not self.left[0]:
+                self.left = self.left[1:]
+            return data
+
+    with pytest.raises(errors.Cancelled):
+        compressions.Plain(Leaving()).read(len(DATA))
