@@ -210,7 +210,7 @@ def test_two_networks(docker: Engine) -> None:
         docker.docker("network", "create", network)
     docker.docker("run", "-d", "--name", "web", "--network", "front", "busybox", "sh", "-c", serve)
     # The static busybox dies in its wget, with any daemon.
-    get = ["busybox", "sh", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 web 80 | tail -n 1"]
+    get = ["busybox", "sh", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 web 80 | tail -n 1"]
 
     def fetch(network: str) -> str:
         return docker.docker("run", "--rm", "--network", network, *get, check=False).stdout
@@ -307,7 +307,9 @@ def test_many_at_once(docker: Engine) -> None:
 
 
 def test_the_engine_is_stopped_and_started(docker: Engine) -> None:
-    docker.docker("run", "-d", "--name", "always", "--restart", "always", "busybox", "sh", "-c", COUNT)
+    docker.docker(
+        "run", "-d", "--name", "always", "--restart", "always", "busybox", "sh", "-c", f"trap exit TERM; {COUNT}"
+    )
     docker.docker(
         "run", "-d", "--name", "once", "busybox", "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.1; done"
     )

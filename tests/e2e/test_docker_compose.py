@@ -55,6 +55,7 @@ def test_two_services(docker: Engine, tmp_path: Path) -> None:
     assert "talkers" not in docker.docker("network", "ls").stdout + docker.docker("volume", "ls").stdout
 
 
+@pytest.mark.full
 def test_the_exit_of_one_ends_the_project(docker: Engine, tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").write_text(PROJECT)
     words = ["docker-compose", "-f", str(tmp_path / "docker-compose.yml")]

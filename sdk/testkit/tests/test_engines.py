@@ -53,6 +53,22 @@ def test_one_that_is_killed_leaves_nothing_either(tmp_path: Path) -> None:
 
 
 @needs_engine
+def test_both_it_and_the_daemon_are_killed(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "layout")
+    image = images.busybox(layout)
+    with daemons.directory() as base, Daemon(daemons.moorage(), base, namespaces=engines.NAMESPACES) as daemon:
+        with Engine(base / "engine", daemon.address) as engine:
+            engine.load(layout.read(image.layers[0]), "busybox")
+            engine.docker("run", "-d", "--name", "left", "busybox", "sleep", "1000")
+            pid = engine.inspect("left", "{{json .State.Pid}}")
+            daemon.kill()
+            engine.kill()
+            engine.settings["nonsense"] = True  # so that it cannot start again to remove it
+        assert outside(engine) == set()
+        assert not Path(f"/proc/{pid}/exe").exists()
+
+
+@needs_engine
 def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
     with daemons.directory() as base:
         engine = Engine(base / "engine", str(base / "none.sock"), settings={"nonsense": True})

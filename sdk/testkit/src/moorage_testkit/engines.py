@@ -22,8 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from moorage_sys import mountinfo, mounts, paths
+from moorage_sys import mounts, paths
 from moorage_testkit.daemons import Daemon, Program
+from moorage_testkit.leftovers import Leftovers
 
 NAMESPACES = ("moby", "plugins.moby")
 """Where an engine keeps its containers and its plugins."""
@@ -35,10 +36,6 @@ STOP = 60.0
 """Seconds; generous, for test machines are busy."""
 
 _POLL = 0.05
-_OUTSIDE = (Path("/run/docker/plugins"), Path("/run/docker"))
-"""What it makes whatever directories it is given."""
-
-_KEY = Path("/etc/docker/key.json")
 
 
 def search_path() -> str:
@@ -80,11 +77,11 @@ class Engine:
         """Parent of the cgroups of its containers, in every hierarchy."""
         self.path = ":".join(filter(None, [path, search_path()]))
         self._config = base / "daemon.json"
-        self._settings = self._defaults(containerd) | dict(settings or {})
+        self.settings = self._defaults(containerd) | dict(settings or {})
         self._env = dict(env or {})
         self._network: subprocess.Popen[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._key = _KEY.exists()
+        self._leftovers = Leftovers(self.cgroup, containerd)
         self._managed = _managed(base) if not containerd else None
 
     def _defaults(self, containerd: str) -> dict[str, Any]:
@@ -94,6 +91,7 @@ class Engine:
             "pidfile": str(self.base / "pid"),
             "hosts": [f"unix://{self.socket}"],
             "cgroup-parent": f"/{self.cgroup}",
+            "dns": ["127.0.0.1"],  # where nobody is: the host's could not be reached, and that takes long to notice
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
             **({"containerd": containerd} if containerd else {}),
         }
@@ -131,7 +129,7 @@ class Engine:
 
     def start(self) -> Self:
         """Start and wait until it answers. Raises AssertionError with the end of its log when it does not."""
-        self._config.write_text(json.dumps(self._settings))
+        self._config.write_text(json.dumps(self.settings))
         self._configure_client()
         command = ["dockerd", "--config-file", str(self._config)]
         with open(self.log, "ab") as log:
@@ -216,6 +214,7 @@ class Engine:
             with suppress(AssertionError):  # one that cannot start again keeps its containers to those who carry them
                 self.clear() if self._process.poll() is None else self.start().clear()
             self._end(self._process)
+        self._leftovers.kill()
         if self._managed is not None:
             self._managed.sweep()
         mounts.unmount_recursive(self.base)
@@ -223,7 +222,9 @@ class Engine:
             assert self._network.stdin is not None
             self._network.stdin.close()
             self._end(self._network)
-        self._forget()
+        self._leftovers.remove()
+        with suppress(FileNotFoundError):
+            paths.remove_tree(self.base)
 
     def clear(self) -> None:
         """Remove all containers, and the networks and volumes that are nobody's then."""
@@ -240,19 +241,6 @@ class Engine:
             process.wait(STOP)
         process.kill()
         process.wait()
-
-    def _forget(self) -> None:
-        """Cgroups, and what others may use as well: that only while it is empty."""
-        for entry in mountinfo.read():
-            if entry.type in ("cgroup", "cgroup2"):
-                _remove_cgroup(Path(entry.mount_point, self.cgroup))
-        for folder in _OUTSIDE:
-            with suppress(OSError):
-                folder.rmdir()
-        if not self._key:
-            _KEY.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            paths.remove_tree(self.base)
 
 
 def _managed(base: Path) -> Daemon:
@@ -273,9 +261,3 @@ def _network() -> subprocess.Popen[bytes]:
     assert process.stdout.readline() == b"ready\n", "no network namespace"
     process.stdout.close()
     return process
-
-
-def _remove_cgroup(folder: Path) -> None:
-    for path, _, _ in os.walk(folder, topdown=False):
-        with suppress(OSError):  # of a container that will not die, whoever asks
-            Path(path).rmdir()
