@@ -22,6 +22,7 @@ from moorage_testkit import programs
 from moorage_testkit.daemons import Daemon, wait_until
 from moorage_testkit.worlds import verify_world
 
+STORE = "containerd.services.sandbox.v1.Store"
 CONTROLLER = "containerd.services.sandbox.v1.Controller"
 SPEC = {"type_url": "types.containerd.io/opencontainers/runtime-spec/1/Spec", "value": b'{"ociVersion":"1.1.0"}'}
 MONITOR = "io.containerd.runc.v2"
@@ -59,11 +60,18 @@ class Pod:
         return [path for place in places for path in place.glob(f"*sandbox*/{self.namespace}/*")]
 
 
+@pytest.fixture
+def shim(tmp_path: Path) -> Iterator[Path]:
+    """A shim that knows sandboxes; what became of it is gone afterwards."""
+    yield programs.shim(tmp_path)
+    for file in tmp_path.glob("pid-*"):
+        with suppress(OSError):
+            programs.kill(tmp_path, file.name.removeprefix("pid-"))
+
+
 @pytest.fixture(params=["monitor", "binary"])
-def pod(request: pytest.FixtureRequest, daemon: Daemon, namespace: str, tmp_path: Path) -> Iterator[Pod]:
-    yield Pod(daemon, namespace, MONITOR if request.param == "monitor" else str(programs.shim(tmp_path)))
-    with suppress(OSError):
-        programs.kill(tmp_path, "pod")
+def pod(request: pytest.FixtureRequest, daemon: Daemon, namespace: str, shim: Path) -> Pod:
+    return Pod(daemon, namespace, MONITOR if request.param == "monitor" else str(shim))
 
 
 def test_it_outlives_the_daemon(pod: Pod) -> None:
@@ -85,12 +93,13 @@ def test_it_outlives_the_daemon(pod: Pod) -> None:
     verify_world(pod.daemon.world).assert_clean()
 
 
-def test_so_do_the_containers_in_its_shim(daemon: Daemon, namespace: str, tmp_path: Path) -> None:
-    pod = Pod(daemon, namespace, str(programs.shim(tmp_path)))
+def test_so_do_the_containers_in_its_shim(daemon: Daemon, namespace: str, shim: Path) -> None:
+    pod = Pod(daemon, namespace, str(shim))
     pod.create()
     pod.control("Start")
     container = {"id": "web", "runtime": {"name": pod.runtime}, "spec": SPEC, "sandbox": "pod"}
     tasks, containers = "containerd.services.tasks.v1.Tasks", "containerd.services.containers.v1.Containers"
+    pod.ask(STORE, "Create", sandbox={"sandbox_id": "pod"})
     pod.ask(containers, "Create", container=container)
     pod.ask(tasks, "Create", container_id="web")
     pid = pod.ask(tasks, "Start", container_id="web").pid
@@ -102,7 +111,7 @@ def test_so_do_the_containers_in_its_shim(daemon: Daemon, namespace: str, tmp_pa
     assert pod.ask(tasks, "Delete", container_id="web").exit_status == 137
     # It was not the container's shim, and stays.
     assert pod.state == "SANDBOX_READY"
-    assert (tmp_path / "calls").read_text().split()[::2] == ["start", "serve"]
+    assert (shim.parent / "calls").read_text().split()[::2] == ["start", "serve"]
     pod.control("Shutdown")
     pod.ask(containers, "Delete", id="web")
     assert pod.bundles == []
@@ -133,15 +142,15 @@ def _attempt(pod: Pod) -> None:
         pod.create()
 
 
-def test_one_whose_shim_died_with_the_daemon_is_buried(daemon: Daemon, namespace: str, tmp_path: Path) -> None:
-    pod = Pod(daemon, namespace, str(programs.shim(tmp_path)))
+def test_one_whose_shim_died_with_the_daemon_is_buried(daemon: Daemon, namespace: str, shim: Path) -> None:
+    pod = Pod(daemon, namespace, str(shim))
     pod.create()
     daemon.kill()
-    programs.kill(tmp_path, "pod")
+    programs.kill(shim.parent, "pod")
     daemon.start()
     assert pod.state == ""
     wait_until(lambda: pod.bundles == [])
-    assert (tmp_path / "calls").read_text().split()[::2] == ["start", "serve", "delete"]
+    assert (shim.parent / "calls").read_text().split()[::2] == ["start", "serve", "delete"]
     pod.create()
     pod.control("Shutdown")
 

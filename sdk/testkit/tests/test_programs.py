@@ -6,6 +6,8 @@ import select
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from moorage_api import methods
 from moorage_api.messages import shim_v3
 from moorage_testkit import programs
@@ -52,3 +54,6 @@ def test_it_can_be_killed(tmp_path: Path) -> None:
     programs.kill(tmp_path, "pod")
     assert select.select([ended], [], [], 10)[0]
     os.close(ended)
+    (tmp_path / "pid-pod").write_text(str(os.getpid()))
+    with pytest.raises(ProcessLookupError):
+        programs.kill(tmp_path, "pod")

@@ -33,8 +33,12 @@ def shim(folder: Path) -> Path:
 
 
 def kill(folder: Path, id: str) -> None:
-    """SIGKILL for the shim that ``shim(folder)`` became for ``id``."""
-    os.kill(int((folder / f"pid-{id}").read_text()), signal.SIGKILL)
+    """SIGKILL for the shim that ``shim(folder)`` became for ``id``. Raises OSError when there is none any more."""
+    pid = int((folder / f"pid-{id}").read_text())
+    # Its pid may be a stranger's by now.
+    if os.fsencode(folder) not in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+        raise ProcessLookupError(f"no shim {id} of {folder}")
+    os.kill(pid, signal.SIGKILL)
 
 
 def main(folder: Path, argv: Sequence[str]) -> int:
