@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -18,6 +19,8 @@ from moorage_services.blobs import Blobs
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.ingests import Ingest
 from moorage_services.pools import Lane, Pool
+from moorage_services.tides import Tide
+from moorage_sys import allocations
 
 CHUNK = 1 << 20
 """Bytes of one message of Read: containerd's buffer (contentserver.go), far below the limit of a message."""
@@ -33,6 +36,7 @@ class ContentService:
         self._storage = storage
         self._streams = streams
         self._small = Blobs()
+        self._tide = Tide(storage, allocations.give_back)
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -104,21 +108,41 @@ class ContentService:
         """The writer is closed, and its reference free, before the stream's status goes out, however it ends."""
         store = self._store(call)
         messages = aiter(requests)
-        first = await anext(messages, None)
-        if first is None:
+        request = await anext(messages, None)
+        if request is None:
             raise errors.InvalidArgument("first message must have a reference: invalid argument")
-        async with Lane(self._streams, lambda: Ingest(store, first)) as lane:
-            request: content.WriteContentRequest | None = first
-            while request is not None:
-                response = await lane.use(Ingest.answer, request)
-                if request.action == content.COMMIT:
-                    break
-                await call.send(response)
-                request = await anext(messages, None)
-            else:
-                return
-        # Sent only now, so that a client that has its answer can open the reference again at once.
-        await call.send(response)
+        with self._tide.stream():
+            response = await self._written(store, request, messages, call)
+        if response is not None:
+            # Sent only now, so that a client that has its answer can open the reference again at once.
+            await call.send(response)
+
+    async def _written(
+        self,
+        store: ContentStore,
+        first: content.WriteContentRequest,
+        messages: AsyncIterator[content.WriteContentRequest],
+        call: Call,
+    ) -> content.WriteContentResponse | None:
+        """Answer all messages but a COMMIT, which ends the stream and whose answer is returned."""
+        request: content.WriteContentRequest | None = first
+        opening = partial(Ingest, store, first)
+        del first
+        async with Lane(self._streams, opening) as lane:
+            del opening
+            try:
+                while request is not None:
+                    self._tide.moved(request.ByteSize())
+                    response = await lane.use(Ingest.answer, request)
+                    if request.action == content.COMMIT:
+                        return response
+                    await call.send(response)
+                    request = await anext(messages, None)
+            finally:
+                # The frame of a call that was cancelled is garbage in a cycle until some collection, and must not keep
+                # megabytes until then.
+                request = None
+        return None
 
     async def abort(self, request: content.AbortRequest, call: Call) -> Empty:
         await self._storage.run(self._store(call).abort, request.ref)

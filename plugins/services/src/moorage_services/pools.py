@@ -58,6 +58,7 @@ class Lane(Generic[T]):
 
     async def __aenter__(self) -> Self:
         self._running = self._opened = self._pool.submit(self._open)
+        del self._open  # it may hold a message of megabytes, and the lane of a cancelled call waits for a collection
         try:
             await asyncio.wrap_future(self._opened)
         except BaseException:
