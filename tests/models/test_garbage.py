@@ -134,11 +134,17 @@ class Model:
 
     def look(self) -> list[Any]:
         found = []
-        for (kind, where, key), thing in self.there.items():
-            name = f"native/{key}" if kind == "snapshot" else key
-            held = self.resources(where, key) if kind == "lease" else []
-            found.append((kind, where, name, sorted(thing.labels.items()), held))
+        for key, name in self.spelled().items():
+            held = self.resources(key[1], key[2]) if key[0] == "lease" else []
+            found.append((*name, sorted(self.there[key].labels.items()), held))
         return sorted(found)
+
+    def spelled(self) -> dict[Key, Key]:
+        """All there is, as the store spells it."""
+        return {
+            (kind, where, key): (kind, where, f"native/{key}" if kind == "snapshot" else key)
+            for kind, where, key in self.there
+        }
 
     def _roots(self) -> Iterator[Key]:
         for key, thing in self.there.items():
@@ -202,25 +208,6 @@ VOID = {GC + "ref.content-n": "content", GC + "ref.images": "image", GC + "ref.s
 """Labels that look like references to something of ours and are none."""
 
 
-def some_labels(chance: random.Random, kind: str) -> dict[str, str]:
-    given: dict[str, str] = {}
-    for _ in range(chance.choice([0, 1, 1, 2, 3])):
-        names = chance.choice([FORWARD, FORWARD, BACKWARD, BACKWARD, VOID])
-        label = chance.choice(list(names))
-        given[label] = chance.choice(NAMES[names[label]])
-    if chance.random() < 0.2:
-        given[GC + "root"] = "1"
-    if chance.random() < 0.2:
-        given[GC + "cond.snapshot.native"] = f"usedat<1h|{chance.choice(NAMES['snapshot'])}"
-    if kind == "snapshot" and chance.random() < 0.4:
-        given[GC + "cond.value-usedat"] = chance.choice([RECENT, PAST])
-    if kind in ("image", "lease"):
-        given[GC + "expire"] = chance.choice([PAST, FUTURE, "some day"])
-    if kind == "lease" and chance.random() < 0.4:
-        given[GC + "flat"] = "1"
-    return given
-
-
 class Machine(RuleBasedStateMachine):
     """Each step is one move, drawn from a seed: chosen freely, moves would be repeated and rarely fit the state."""
 
@@ -242,44 +229,53 @@ class Machine(RuleBasedStateMachine):
     def nothing_is_seen_that_the_model_does_not_have(self) -> None:
         self.both.check()
 
+    @invariant()
+    def what_would_be_collected_is_what_nothing_keeps(self) -> None:
+        kept = self.both.model.kept()
+        names = {key: f"{kind} {where} {name}" for key, (kind, where, name) in self.both.model.spelled().items()}
+        planned = set(self.both.process.call("plan")) & set(names.values())
+        assert planned == {name for key, name in names.items() if key not in kept}
+
     def put(self, chance: random.Random, where: str) -> None:
-        self.act(chance, "put", where, "", chance.choice(list(BLOBS.values())), some_labels(chance, "content"))
+        self.act(chance, "put", where, "", chance.choice(list(BLOBS.values())), self.labels(chance, where, "content"))
 
     def unpack(self, chance: random.Random, where: str) -> None:
         name, parent = chance.choice(NAMES["snapshot"]), self.parent(chance, where)
         self.act(chance, "make", "native", where, "extract", parent, {}, False)
-        self.act(chance, "snapshot", "native", where, name, "extract", some_labels(chance, "snapshot"), "")
+        self.act(chance, "snapshot", "native", where, name, "extract", self.labels(chance, where, "snapshot"), "")
         if ("snapshot", where, "extract") in self.both.model.there:
             self.both.do("remove", "native", where, "extract")
 
     def prepare(self, chance: random.Random, where: str) -> None:
-        name, labels = chance.choice(NAMES["snapshot"]), some_labels(chance, "snapshot")
+        name, labels = chance.choice(NAMES["snapshot"]), self.labels(chance, where, "snapshot")
         self.act(chance, "make", "native", where, name, self.parent(chance, where), labels, False)
 
     def image(self, chance: random.Random, where: str) -> None:
-        name, target = chance.choice(NAMES["image"]), chance.choice(list(BLOBS))
-        self.act(chance, "image", where, name, target, some_labels(chance, "image"))
+        name, target = chance.choice(NAMES["image"]), self.some(chance, where, "content")
+        self.act(chance, "image", where, name, target, self.labels(chance, where, "image"))
 
     def container(self, chance: random.Random, where: str) -> None:
-        name, key = chance.choice(NAMES["container"]), chance.choice(["", *NAMES["snapshot"]])
-        self.act(chance, "container", where, name, key, some_labels(chance, "container"))
+        name, key = chance.choice(NAMES["container"]), chance.choice(["", self.some(chance, where, "snapshot")])
+        self.act(chance, "container", where, name, key, self.labels(chance, where, "container"))
 
     def sandbox(self, chance: random.Random, where: str) -> None:
-        self.act(chance, "sandbox", where, "x0", some_labels(chance, "sandbox"))
+        self.act(chance, "sandbox", where, "x0", self.labels(chance, where, "sandbox"))
 
     def lease(self, chance: random.Random, where: str) -> None:
-        self.act(chance, "lease", where, chance.choice(NAMES["lease"]), some_labels(chance, "lease"))
+        self.act(chance, "lease", where, chance.choice(NAMES["lease"]), self.labels(chance, where, "lease"))
 
     def hold(self, chance: random.Random, where: str) -> None:
-        id, type = chance.choice(NAMES["lease"]), chance.choice(list(KINDS))
-        self.act(chance, chance.choice(["hold", "hold", "release"]), where, id, type, chance.choice(NAMES[KINDS[type]]))
+        id, type = self.some(chance, where, "lease"), chance.choice(list(KINDS))
+        self.act(
+            chance, chance.choice(["hold", "hold", "release"]), where, id, type, self.some(chance, where, KINDS[type])
+        )
         self.both.do("resources", where, id)
 
     def relabel(self, chance: random.Random, where: str) -> None:
         if chance.random() < 0.5:
-            self.act(chance, "relabel", where, chance.choice(list(BLOBS)), some_labels(chance, "content"), ())
+            self.act(chance, "relabel", where, chance.choice(list(BLOBS)), self.labels(chance, where, "content"), ())
         else:
-            labels = some_labels(chance, "snapshot")
+            labels = self.labels(chance, where, "snapshot")
             self.act(chance, "label", "native", where, chance.choice(NAMES["snapshot"]), labels)
 
     def delete(self, chance: random.Random, where: str) -> None:
@@ -304,11 +300,10 @@ class Machine(RuleBasedStateMachine):
 
     def explain(self, chance: random.Random) -> None:
         """What is explained is what is kept."""
-        kept = self.both.model.kept()
-        for kind, where, key in chance.sample(sorted(self.both.model.there), min(4, len(self.both.model.there))):
-            name = f"native/{key}" if kind == "snapshot" else key
-            paths = self.both.process.call("why", Object(kind, where, name))
-            assert bool(paths) == ((kind, where, key) in kept), (kind, where, key)
+        kept, names = self.both.model.kept(), self.both.model.spelled()
+        for key in chance.sample(sorted(names), min(4, len(names))):
+            paths = self.both.process.call("why", Object(*names[key]))
+            assert bool(paths) == (key in kept), key
 
     def restart(self, chance: random.Random, where: str) -> None:
         self.both.process.restart()
@@ -318,6 +313,29 @@ class Machine(RuleBasedStateMachine):
             self.both.die(effect, name, *arguments)
         else:
             self.both.do(name, *arguments)
+
+    def labels(self, chance: random.Random, where: str, kind: str) -> dict[str, str]:
+        given: dict[str, str] = {}
+        for _ in range(chance.choice([0, 1, 1, 2, 3])):
+            names = chance.choice([FORWARD, FORWARD, BACKWARD, BACKWARD, VOID])
+            label = chance.choice(list(names))
+            given[label] = self.some(chance, where, names[label])
+        if chance.random() < 0.15:
+            given[GC + "root"] = "1"
+        if chance.random() < 0.3:
+            given[GC + "cond.snapshot.native"] = f"usedat<1h|{self.some(chance, where, 'snapshot')}"
+        if kind == "snapshot" and chance.random() < 0.6:
+            given[GC + "cond.value-usedat"] = chance.choice([RECENT, PAST])
+        if kind in ("image", "lease"):
+            given[GC + "expire"] = chance.choice([PAST, FUTURE, FUTURE, "some day"])
+        if kind == "lease" and chance.random() < 0.4:
+            given[GC + "flat"] = "1"
+        return given
+
+    def some(self, chance: random.Random, where: str, kind: str) -> str:
+        """As a rule one that is there."""
+        there = [key for other, namespace, key in self.both.model.there if (other, namespace) == (kind, where)]
+        return chance.choice(sorted(there) * 3 + NAMES[kind])
 
     def parent(self, chance: random.Random, where: str) -> str:
         there = self.both.model.there
@@ -342,4 +360,4 @@ def test_beside_its_model(start: Callable[[], Any], beside: Any, scaled: Any, we
     def machine() -> Machine:
         return Machine(beside(start(), Model(), lambda process: process.call("names")), weights)
 
-    run_state_machine_as_test(machine, settings=scaled(18 if weights is ALL else 10, 50))
+    run_state_machine_as_test(machine, settings=scaled(45 if weights is ALL else 15, 50))

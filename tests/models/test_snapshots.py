@@ -231,4 +231,4 @@ def test_snapshots_beside_their_model(
     def machine() -> Machine:
         return Machine(beside(start(), Model(rebases), seen_in(snapshotter), torn), snapshotter)
 
-    run_state_machine_as_test(machine, settings=scaled(15, 40))
+    run_state_machine_as_test(machine, settings=scaled(25, 40))
