@@ -156,13 +156,23 @@ class Scene:
         return got
 
     async def talk(
-        self, service: str, method: str, note: str, *requests: Message, ns: str | None = None, lease: str = "scene"
+        self,
+        service: str,
+        method: str,
+        note: str,
+        *requests: Message,
+        ns: str | None = None,
+        lease: str = "scene",
+        patience: float = 10,
     ) -> list[Any]:
-        """Requests of a stream one by one, each with the answer to it. Ends with the first error."""
+        """Requests of a stream one by one, each with the answer to it. Ends with the first error.
+
+        ``patience`` is how many seconds a stream may take to be over, which some are not before they are cancelled.
+        """
         headers = [("containerd-namespace", self.namespace if ns is None else ns), ("containerd-lease", lease)]
         answers: list[Any] = []
         named = [pair for pair in headers if pair[1]]
-        async with self.client.stub(service).open(method, metadata=named, timeout=10) as stream:
+        async with self.client.stub(service).open(method, metadata=named, timeout=patience) as stream:
             for number, request in enumerate(requests):
                 name = f"{method}({note} {number})"
                 try:
