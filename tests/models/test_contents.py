@@ -227,6 +227,16 @@ class Machine(RuleBasedStateMachine):
     def share(self, namespace: str, ref: str, data: bytes, crash: int | None) -> None:
         self.act(crash, "share", namespace, "", ref, digests.of(data))
 
+    @rule(namespace=namespaces, ref=refs, number=st.integers(0, 3), labels=labels, collect=st.booleans())
+    def adopt(self, namespace: str, ref: str, number: int, labels: dict[str, str], collect: bool) -> None:
+        """Share a blob that is there, which must outlive its other names, and then give it a name."""
+        if blobs := sorted(self.both.model.blobs):
+            digest = blobs[number % len(blobs)]
+            self.both.do("share", namespace, "", ref, digest)
+            if collect:
+                self.collect()
+            self.both.do("commit", namespace, "", ref, 0, digest, labels, True)
+
     @rule(namespace=namespaces, ref=refs, crash=crashes)
     def abort(self, namespace: str, ref: str, crash: int | None) -> None:
         self.act(crash, "call", namespace, "", "content.abort", ref)
@@ -270,4 +280,4 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_content_beside_its_model(start: Callable[[], Any], beside: Any, scaled: Any) -> None:
-    run_state_machine_as_test(lambda: Machine(beside(start(), Model(), seen, torn)), settings=scaled(50, 40))
+    run_state_machine_as_test(lambda: Machine(beside(start(), Model(), seen, torn)), settings=scaled(40, 40))
