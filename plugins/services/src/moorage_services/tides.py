@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 
 from moorage_services.pools import Pool
 
-FLOOD = 64 << 20
-"""Bytes; less is not worth the collection."""
+FLOOD = 16 << 20
+"""Bytes; less is not worth the collection. Calls that end before their message was read are not counted."""
 
 REST = 1.0
 """Seconds of quiet before it, for what is over is let go of by and by."""
