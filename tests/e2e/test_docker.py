@@ -12,6 +12,8 @@ import pytest
 from moorage_testkit.daemons import wait_until
 from moorage_testkit.engines import Engine
 
+SETTINGS = {"runtimes": {"crun": {"path": "/usr/bin/crun"}, "other": {"path": "/usr/sbin/runc"}}}
+
 COUNT = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"
 
 
@@ -271,6 +273,22 @@ def test_changing_limits(docker: Engine) -> None:
     docker.docker("update", "--memory", "32m", "--memory-swap", "32m", "web")
     figures = json.loads(docker.docker("stats", "--no-stream", "--format", "{{json .}}", "web").stdout)
     assert figures["MemUsage"].endswith("/ 32MiB")
+
+
+@pytest.mark.parametrize("runtime", ["other", "crun"])
+def test_another_runtime(docker: Engine, runtime: str) -> None:
+    run = ("run", "--runtime", runtime)
+    done = docker.docker(*run, "--rm", "busybox", "sh", "-c", "exit 7", check=False)
+    if runtime == "crun" and (not Path("/usr/bin/crun").exists() or "hybrid mode not supported" in done.stderr):
+        pytest.skip("needs crun, and cgroups that it supports")
+    assert done.returncode == 7, done.stderr
+    assert docker.docker(*run, "--rm", "busybox", "nosuchcmd", check=False).returncode == 127
+    docker.docker(*run, "-d", "--name", "web", "busybox", "sh", "-c", COUNT)
+    assert docker.docker("exec", "web", "echo", "inside").stdout == "inside\n"
+    docker.docker("pause", "web")
+    docker.docker("unpause", "web")
+    docker.docker("stop", "-t", "1", "web")
+    assert docker.docker("wait", "web").stdout == "137\n"
 
 
 def test_an_init_of_its_own(docker: Engine) -> None:
