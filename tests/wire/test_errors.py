@@ -56,6 +56,8 @@ class Case:
     lease: str = ""
     ours: str = ""
     """Our error where it is another one, which no client can take amiss."""
+    newer: str = ""
+    """That of containerd 2 where it lost a check; ``differences.toml`` has the reason."""
 
     def __str__(self) -> str:
         return f"{self.service}-{self.method}-{self.error}"
@@ -110,7 +112,7 @@ CASES = [
     Case("InvalidArgument", "containers", "Create", {"container": container("../x")}),
     Case("InvalidArgument", "containers", "Create", {"container": container("x" * 77)}),
     Case("InvalidArgument", "containers", "Create", {"container": container("x", runtime=None)}),
-    Case("InvalidArgument", "containers", "Create", {"container": container("x", spec=None)}),
+    Case("InvalidArgument", "containers", "Create", {"container": container("x", spec=None)}, newer="OK"),
     Case("InvalidArgument", "containers", "Create", {"container": container("x", snapshot_key="k")}),
     Case(
         "InvalidArgument",
@@ -194,7 +196,9 @@ CASES = [
     Case("FailedPrecondition", "events", "Publish", {"topic": "/a", "event": Packed(type_url="t")}, namespace=""),
     Case("InvalidArgument", "events", "Publish", {"topic": "a", "event": Packed(type_url="t")}),
     Case("InvalidArgument", "events", "Publish", {"topic": "/a b", "event": Packed(type_url="t")}),
-    Case("InvalidArgument", "events", "Forward", {"envelope": types.Envelope(topic="/a", namespace="wire")}),
+    Case(
+        "InvalidArgument", "events", "Forward", {"envelope": types.Envelope(topic="/a", namespace="wire")}, newer="OK"
+    ),
     # Introspection and health
     Case("InvalidArgument", "introspection", "Plugins", {"filters": ["id=="]}),
     Case("NotFound", "grpc.health.v1.Health", "Check", {"service": "unknown"}),
@@ -202,11 +206,16 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_mistakes(both: Any, case: Case) -> None:
+def test_mistakes(both: Any, case: Case, request: pytest.FixtureRequest) -> None:
+    newer = case.newer and both.containerd and request.getfixturevalue("peer") >= (2, 0)
+
     async def talk(client: Any) -> None:
         await prepare(client)
         got = await client.verdict(case.service, case.method, case.fields, namespace=case.namespace, lease=case.lease)
         wanted = case.error if both.containerd or not case.ours else case.ours
-        assert got == wanted
+        if newer:
+            assert got in (case.newer, "AlreadyExists")  # it was made by the case before
+        else:
+            assert got == wanted
 
     both.run(talk)
