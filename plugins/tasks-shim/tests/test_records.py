@@ -9,6 +9,7 @@ from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle, Stdio
 from moorage_tasks_shim import bootstraps, records
+from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.records import Record
 
 
@@ -42,6 +43,21 @@ def test_a_record_of_a_daemon_that_knew_no_sandboxes(tmp_path: Path) -> None:
     old = {"runtime": "x", "stdio": {"stdin": "", "stdout": "", "stderr": "", "terminal": False}}
     (tmp_path / records.FILE).write_text(json.dumps({**old, "binary": "", "endpoint": None}))
     assert records.load(Bundle(str(tmp_path), "ns", "web")) == Record("x")
+
+
+def test_a_new_bundle_that_takes_no_record_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundles = Bundles(tmp_path, tmp_path)
+
+    def refuse(path: Path, data: bytes) -> None:
+        raise OSError(28, "no space")
+
+    (tmp_path / "ns" / "web").mkdir(parents=True)
+    records.enter(bundles, bundles.bundle("ns", "web"), Record("x"))
+    assert records.load(bundles.bundle("ns", "web")) == Record("x")
+    monkeypatch.setattr(records, "write", refuse)
+    with pytest.raises(OSError, match="no space"):
+        records.enter(bundles, bundles.bundle("ns", "web"), Record("x"))
+    assert list((tmp_path / "ns").iterdir()) == []
 
 
 def test_a_missing_record_is_not_found(tmp_path: Path) -> None:

@@ -171,3 +171,22 @@ def test_the_end_of_a_shim_that_was_told_to_go_is_no_loss(pods: Callable[..., An
             here.close()
 
     asyncio.run(run())
+
+
+def test_an_id_is_taken_from_the_first_moment_by_neighbours_too(pods: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = pods()
+        async with here.shim as shim:
+            shim.hang.add("CreateSandbox")
+            sandbox = Sandbox("web", Runtime(RUNTIME))
+            making = asyncio.create_task(here.founder.create("ns", SandboxCreation(sandbox)))
+            await until(lambda: shim.calls["CreateSandbox"])
+            assert not here.pods.has("ns", "web")
+            with pytest.raises(errors.AlreadyExists, match='task "web" in namespace "ns": already exists'):
+                await here.manager.create("ns", Creation("web", RUNTIME, SPEC))
+            making.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await making
+            here.close()
+
+    asyncio.run(run())

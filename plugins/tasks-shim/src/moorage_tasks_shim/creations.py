@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -22,7 +21,6 @@ from moorage_sys import faults
 from moorage_tasks_shim import lodgings, records
 from moorage_tasks_shim.activations import Activations
 from moorage_tasks_shim.bundles import write
-from moorage_tasks_shim.carriers import Carrier
 from moorage_tasks_shim.logs import ShimLog
 from moorage_tasks_shim.records import Record
 from moorage_tasks_shim.registries import Registry
@@ -44,29 +42,21 @@ class Creator:
         self._registry = registry
         self._adjust = adjust
         self._activations = activations or Activations(None)
-        self._creating: set[tuple[str, str]] = set()
 
     async def create(self, namespace: str, creation: Creation) -> int:
-        """The pid. A caller that is cancelled leaves nothing: the creation ends, and is undone behind its back.
+        """The pid. A caller that is cancelled leaves nothing.
 
         Raises errors.AlreadyExists, and as carriers and shims do.
         """
         key = (namespace, creation.id)
-        if key in self._creating or self._registry.taken(*key):
-            raise errors.AlreadyExists(f'task "{creation.id}" in namespace "{namespace}": already exists')
-        lodging = lodgings.find(self._registry, namespace, creation)
-        carrier = lodging or self._registry.carriers.choose(creation.runtime)
-        self._creating.add(key)
-        making = asyncio.get_running_loop().create_task(self._create(namespace, creation, carrier))
-        making.add_done_callback(lambda _: self._creating.discard(key))
-        try:
-            return await asyncio.shield(making)
-        except asyncio.CancelledError:
-            self._registry.background(self._abandon(key, making))
-            raise
+        return await self._registry.make(
+            *key, lambda: self._create(namespace, creation), lambda _: self._take_back(*key)
+        )
 
-    async def _create(self, namespace: str, creation: Creation, carrier: Carrier) -> int:
+    async def _create(self, namespace: str, creation: Creation) -> int:
         registry = self._registry
+        lodging = lodgings.find(registry, namespace, creation)
+        carrier = lodging or registry.carriers.choose(creation.runtime)
         checkpoint = _checkpoint(creation)
         record = Record(
             creation.runtime, creation.stdio, carrier.binary, sandbox=creation.sandbox if carrier.lodges else ""
@@ -108,11 +98,7 @@ class Creator:
         spec = self._adjusted(namespace, creation)
         with faults.translated(f'task "{creation.id}" in namespace "{namespace}"'):
             bundle = bundles.create(namespace, creation.id, spec)
-            try:
-                records.save(bundle, record)
-            except BaseException:
-                bundles.delete(bundle)
-                raise
+            records.enter(bundles, bundle, record)
         return bundle
 
     def _adjusted(self, namespace: str, creation: Creation) -> bytes:
@@ -147,12 +133,9 @@ class Creator:
             log.warning("%s: not cleared up: %s", task.subject, error)
         await self._registry.remove(task, shutdown=False, undone=True)
 
-    async def _abandon(self, key: tuple[str, str], making: asyncio.Task[int]) -> None:
-        """The caller is gone, and would not know of the task."""
-        await asyncio.wait([making])
-        if making.cancelled() or making.exception() is not None:
-            return
-        task = self._registry.get(*key)
+    async def _take_back(self, namespace: str, id: str) -> None:
+        """End and delete a task that nobody knows of."""
+        task = self._registry.get(namespace, id)
         with contextlib.suppress(errors.Error):
             await task.call("Kill", signal=int(SIGKILL), all=True)
             await task.wait("")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
 
@@ -13,7 +12,6 @@ from moorage_sdk.sandboxes import Creation
 from moorage_sdk.tasks import Bundle
 from moorage_sys import faults
 from moorage_tasks_shim import deaths, records
-from moorage_tasks_shim.carriers import Carrier
 from moorage_tasks_shim.logs import ShimLog
 from moorage_tasks_shim.records import Record
 from moorage_tasks_shim.registries import Registry
@@ -28,25 +26,12 @@ class Founder:
     def __init__(self, registry: Registry[Sandbox], exchange: Exchange) -> None:
         self._registry = registry
         self._exchange = exchange
-        self._founding: set[tuple[str, str]] = set()
 
     async def create(self, namespace: str, creation: Creation) -> None:
-        """A caller that is cancelled leaves nothing: the creation ends, and is undone behind its back.
-
-        Raises errors.AlreadyExists, and as carriers and shims do.
-        """
-        key = (namespace, creation.sandbox.id)
-        if key in self._founding or self._registry.taken(*key):
-            raise errors.AlreadyExists(f'sandbox "{key[1]}" in namespace "{namespace}": already exists')
-        carrier = self._registry.carriers.choose(creation.sandbox.runtime.name)
-        self._founding.add(key)
-        making = asyncio.get_running_loop().create_task(self._create(namespace, creation, carrier))
-        making.add_done_callback(lambda _: self._founding.discard(key))
-        try:
-            await asyncio.shield(making)
-        except asyncio.CancelledError:
-            self._registry.background(self._abandon(making))
-            raise
+        """A caller that is cancelled leaves nothing. Raises errors.AlreadyExists, and as carriers and shims do."""
+        await self._registry.make(
+            namespace, creation.sandbox.id, lambda: self._create(namespace, creation), self.dissolve
+        )
 
     async def dissolve(self, sandbox: Sandbox) -> None:
         """Nothing stays of a sandbox that could not be created or started. What fails here is logged."""
@@ -68,8 +53,9 @@ class Founder:
                 log.warning("%s: not cleared up: %s", sandbox.subject, error)
         await self._registry.remove(sandbox, shutdown=False)
 
-    async def _create(self, namespace: str, creation: Creation, carrier: Carrier) -> Sandbox:
+    async def _create(self, namespace: str, creation: Creation) -> Sandbox:
         registry = self._registry
+        carrier = registry.carriers.choose(creation.sandbox.runtime.name)
         record = Record(creation.sandbox.runtime.name, binary=carrier.binary)
         sandbox = Sandbox(await registry.disk(self._lay_out, namespace, creation, record), record, carrier)
         try:
@@ -93,11 +79,7 @@ class Founder:
         bundles, sandbox = self._registry.bundles, creation.sandbox
         with faults.translated(f'sandbox "{sandbox.id}" in namespace "{namespace}"'):
             bundle = bundles.create_any(namespace, sandbox.id, sandbox.spec.value if sandbox.spec else None)
-            try:
-                records.save(bundle, record)
-            except BaseException:
-                bundles.delete(bundle)
-                raise
+            records.enter(bundles, bundle, record)
         return bundle
 
     async def _start(self, sandbox: Sandbox, creation: Creation) -> None:
@@ -116,12 +98,6 @@ class Founder:
             # A shim that knows no sandboxes would stay for ever.
             if sandbox.link is not None:
                 await self._registry.shut_down(sandbox.link, sandbox.bundle)
-
-    async def _abandon(self, making: asyncio.Task[Sandbox]) -> None:
-        """The caller is gone, and would not know of the sandbox."""
-        await asyncio.wait([making])
-        if not making.cancelled() and making.exception() is None:
-            await self.dissolve(making.result())
 
 
 async def _ask(sandbox: Sandbox, creation: Creation) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle, Stdio
-from moorage_tasks_shim.bundles import write
+from moorage_tasks_shim.bundles import Bundles, write
 
 NOWHERE = Stdio()
 FILE = "moorage.json"
@@ -44,6 +44,15 @@ def save(bundle: Bundle, record: Record) -> None:
     if (record.binary or record.sandbox) and record.endpoint:
         answer = {"version": record.endpoint.version, "address": f"unix://{record.endpoint.path}", "protocol": "ttrpc"}
         write(folder / BOOTSTRAP, json.dumps(answer).encode())
+
+
+def enter(bundles: Bundles, bundle: Bundle, record: Record) -> None:
+    """Write the record into a new bundle, which goes when that fails. Raises as ``save`` and ``Bundles.delete``."""
+    try:
+        save(bundle, record)
+    except BaseException:
+        bundles.delete(bundle)
+        raise
 
 
 def load(bundle: Bundle) -> Record:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -40,6 +40,7 @@ class Registry(Generic[T]):
         self._owns_links = links is None
         self._disk = ThreadPoolExecutor(4, thread_name_prefix=f"moorage-{kind.kind}")
         self._residents: dict[tuple[str, str], T] = {}
+        self._begun: set[tuple[str, str]] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._search: Callable[[T], object] | None = None
         self._ended: Callable[[str, str], Awaitable[None]] | None = None
@@ -64,8 +65,32 @@ class Registry(Generic[T]):
         self._neighbours.append(other)
 
     def taken(self, namespace: str, id: str) -> bool:
-        """Whether anybody has the id."""
-        return any(each.has(namespace, id) for each in (self, *self._neighbours))
+        """Whether anybody has the id, or is being made with it."""
+        key = (namespace, id)
+        return any(each.has(*key) or key in each._begun for each in (self, *self._neighbours))
+
+    async def make(
+        self,
+        namespace: str,
+        id: str,
+        work: Callable[[], Coroutine[Any, Any, R]],
+        undo: Callable[[R], Awaitable[None]],
+    ) -> R:
+        """Do ``work``, which makes a resident of that id, and whose result is the answer.
+
+        A caller that is cancelled leaves nothing: the work goes on to its end, and is undone behind its back.
+        Raises errors.AlreadyExists, and as ``work`` does.
+        """
+        if self.taken(namespace, id):
+            raise errors.AlreadyExists(f'{self.kind.kind} "{id}" in namespace "{namespace}": already exists')
+        self._begun.add((namespace, id))
+        making = asyncio.get_running_loop().create_task(work())
+        making.add_done_callback(lambda _: self._begun.discard((namespace, id)))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self.background(_abandon(making, undo))
+            raise
 
     def host(self, namespace: str, id: str) -> Resident | None:
         """Whose shim a container of the sandbox ``id`` may live in: a sandbox's, or that of the first container of a
@@ -163,3 +188,10 @@ class Registry(Generic[T]):
             log.warning("shim %s: disconnected (%s: %d)", link.path, self.kind.kind, len(orphans))
         for resident in orphans:
             self.lost(resident)
+
+
+async def _abandon(making: asyncio.Task[R], undo: Callable[[R], Awaitable[None]]) -> None:
+    """The caller is gone, and would not know of what was made."""
+    await asyncio.wait([making])
+    if not making.cancelled() and making.exception() is None:
+        await undo(making.result())
