@@ -1,6 +1,7 @@
 import pytest
 
 from moorage_sdk import errors, masks
+from moorage_sdk.events import Payload
 
 
 def test_the_whole_map_is_replaced() -> None:
@@ -17,6 +18,13 @@ def test_one_key_is_set_or_removed_dots_included() -> None:
 def test_paths_of_other_fields_change_nothing() -> None:
     assert masks.update_map({"a": "1"}, {"a": "2"}, ["spec", "labelsx", "annotations.a"]) == {"a": "1"}
     assert masks.update_map({"a": "1"}, {"a": "2"}, ["extensions.a"], "extensions") == {"a": "2"}
+
+
+def test_values_may_be_anything() -> None:
+    old, new = Payload("a", b""), Payload("b", b"")
+    assert masks.update_map({"x": old, "y": old}, {"x": new}, ["extensions.x", "extensions.y"], "extensions") == {
+        "x": new
+    }
 
 
 @pytest.mark.parametrize("path", ["labels.k", "labels", "spec"])

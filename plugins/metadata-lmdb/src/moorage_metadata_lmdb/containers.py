@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from moorage_api.messages import events as messages
@@ -12,7 +12,6 @@ from moorage_metadata_lmdb.changes import Change, Scope
 from moorage_metadata_lmdb.ledgers import Ledger, exists
 from moorage_sdk import errors, identifiers, labels, masks
 from moorage_sdk.containers import Container, Containers
-from moorage_sdk.events import Payload
 
 _FIELDS = ("labels", "labels.", "spec", "extensions", "extensions.", "image", "snapshotkey")
 _REPLACED = ("labels", "spec", "extensions", "image", "snapshotkey")
@@ -98,20 +97,11 @@ def _merge(old: Container, new: Container, paths: Sequence[str]) -> Container:
     return replace(
         old,
         labels=masks.update_map(old.labels, new.labels, paths),
-        extensions=_extensions(old.extensions, new.extensions, paths),
+        extensions=masks.update_map(old.extensions, new.extensions, paths, "extensions"),
         spec=new.spec if "spec" in paths else old.spec,
         image=new.image if "image" in paths else old.image,
         snapshot_key=new.snapshot_key if "snapshotkey" in paths else old.snapshot_key,
     )
-
-
-def _extensions(old: Mapping[str, Payload], new: Mapping[str, Payload], paths: Sequence[str]) -> dict[str, Payload]:
-    merged: dict[str, Payload | None] = dict(new if "extensions" in paths else old)
-    for path in paths:
-        if path.startswith("extensions."):
-            name = path.removeprefix("extensions.")
-            merged[name] = new.get(name)
-    return {name: payload for name, payload in merged.items() if payload is not None}
 
 
 def _check_immutable(old: Container, new: Container) -> None:

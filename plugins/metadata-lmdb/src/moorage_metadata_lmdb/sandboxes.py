@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from moorage_metadata_lmdb import rows
 from moorage_metadata_lmdb.changes import Change, Scope
 from moorage_metadata_lmdb.ledgers import Ledger, exists
 from moorage_sdk import errors, identifiers, labels, masks
-from moorage_sdk.events import Payload
 from moorage_sdk.sandboxes import Sandbox, Sandboxes
 
 _FIELDS = ("labels", "labels.", "extensions", "extensions.", "spec", "runtime")
@@ -78,19 +77,10 @@ def _merge(old: Sandbox, new: Sandbox, paths: Sequence[str]) -> Sandbox:
     return replace(
         old,
         labels=masks.update_map(old.labels, new.labels, paths),
-        extensions=_extensions(old.extensions, new.extensions, paths),
+        extensions=masks.update_map(old.extensions, new.extensions, paths, "extensions"),
         spec=new.spec if "spec" in paths else old.spec,
         runtime=new.runtime if "runtime" in paths else old.runtime,
     )
-
-
-def _extensions(old: Mapping[str, Payload], new: Mapping[str, Payload], paths: Sequence[str]) -> dict[str, Payload]:
-    merged: dict[str, Payload | None] = dict(new if "extensions" in paths else old)
-    for path in paths:
-        if path.startswith("extensions."):
-            name = path.removeprefix("extensions.")
-            merged[name] = new.get(name)
-    return {name: payload for name, payload in merged.items() if payload is not None}
 
 
 def _validate(sandbox: Sandbox) -> None:
