@@ -9,11 +9,12 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 
 from moorage_testkit.certificates import Certificate
+from moorage_testkit.http_servers import PatientServer
 from moorage_testkit.tokens import TokenServer
 
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
@@ -104,7 +105,7 @@ class Proxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
+        self._server = PatientServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
         if self.certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificate.certificate, self.certificate.key)
@@ -174,14 +175,6 @@ class Proxy:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(self.upstream, timeout=30, context=context)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that break off are what this server is for; nothing to print."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -16,12 +16,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from moorage_sdk import digests
+from moorage_testkit.http_servers import PatientServer
 
 _UPLOADS = re.compile(r"/v2/(?P<name>.+)/blobs/uploads/(?P<id>[0-9]*)")
 _BLOB = re.compile(r"/v2/(?P<name>.+)/blobs/(?P<digest>sha256:[0-9a-f]+)")
@@ -53,7 +54,7 @@ class Uploads:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"registry": self}))
+        self._server = PatientServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"registry": self}))
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -67,14 +68,6 @@ class Uploads:
     def methods(self) -> list[str]:
         """Of requests about blobs and uploads, in order."""
         return [method for method, target in list(self.requests) if "/blobs/" in target]
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that break off are what this server is for; nothing to print."""
 
 
 class _Handler(BaseHTTPRequestHandler):
