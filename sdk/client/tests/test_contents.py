@@ -92,6 +92,30 @@ def test_a_locked_reference_is_tried_again(talk: Any, store: Any, monkeypatch: p
     assert len(attempts) == 3
 
 
+def test_a_writer_tells_how_far_it_is_and_lets_go(talk: Any, store: Any) -> None:
+    handlers = store.handlers()
+    write, over = handlers[SERVICE]["Write"], []
+
+    async def noted(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for answer in write(requests, context):
+            answer.total = 9
+            yield answer
+        over.append(True)
+
+    handlers[SERVICE]["Write"] = noted
+
+    async def work(client: Client) -> None:
+        async with client.contents.writer("r", size=9) as writer:
+            await writer.write(b"abc")
+            status = await writer.status()
+            assert (status.ref, status.offset, status.total) == ("r", 3, 9)
+            assert (writer.offset, writer.digest) == (3, digests.of(b"abc"))
+            await writer.close()
+            assert over == [True]
+
+    talk(handlers, work)
+
+
 def test_small_blobs_are_checked(talk: Any, store: Any) -> None:
     good = store.add("m", b"good")
     bad = Descriptor("m", digests.of(b"right"), 5)

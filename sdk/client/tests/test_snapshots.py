@@ -49,7 +49,7 @@ def test_all_methods(talk: Any) -> None:
         return snapshots.ViewSnapshotResponse(mounts=mounts())
 
     async def commit(request: Any, context: Any) -> Empty:
-        note(request, "name", "key")
+        note(request, "name", "key", "parent")
         return Empty()
 
     async def remove(request: Any, context: Any) -> Empty:
@@ -69,6 +69,7 @@ def test_all_methods(talk: Any) -> None:
         assert await native.prepare("k", "p", {"l": "1"}) == (MOUNT,)
         assert await native.view("v") == (MOUNT,)
         await native.commit("n", "k")
+        await native.commit("n", "k", parent="p")
         await native.remove("n")
         assert [info.name async for info in native.walk()] == ["a", "b", "c"]
 
@@ -84,4 +85,4 @@ def test_all_methods(talk: Any) -> None:
         "List": list_,
     }
     talk({SERVICE: handlers}, work)
-    assert log == [("k",), ("k", "p"), ("v", ""), ("n", "k"), ("n",)]
+    assert log == [("k",), ("k", "p"), ("v", ""), ("n", "k", ""), ("n", "k", "p"), ("n",)]

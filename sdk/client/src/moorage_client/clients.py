@@ -67,7 +67,11 @@ class Client:
             yield self
             return
         async with self.leases.held() as lease:
-            yield Client(self._caller.leased(lease))
+            yield self.within(lease)
+
+    def within(self, lease: str) -> Client:
+        """The same client, and what it creates is held by that lease, which outlives it."""
+        return Client(self._caller.leased(lease))
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -157,6 +157,7 @@ class Writer:
     """An open ingest. ``offset`` is how many bytes it has."""
 
     def __init__(self, stream: Stream, ref: str, total: int, expected: str) -> None:
+        self.ref = ref
         self._stream = stream
         self._first = content.WriteContentRequest(action=content.STAT, ref=ref, total=total, expected=expected)
         self.offset = 0
@@ -164,8 +165,18 @@ class Writer:
 
     async def open(self) -> None:
         """Take the reference's lock and learn where the ingest stands."""
-        answer = await self._exchange(self._first)
-        self.offset, self.digest = answer.offset, answer.digest
+        await self._ask(self._first)
+
+    async def status(self) -> Status:
+        """The state as of now; ``digest`` is that of the bytes so far afterwards."""
+        answer = await self._ask(content.WriteContentRequest(action=content.STAT))
+        return Status(
+            ref=self.ref,
+            offset=answer.offset,
+            total=answer.total,
+            started_at=timestamps.from_message(answer.started_at),
+            updated_at=timestamps.from_message(answer.updated_at),
+        )
 
     async def write(self, data: bytes) -> None:
         """Append. Raises errors.ResourceExhausted when the disk is full, errors.AlreadyExists as ``writer`` does."""
@@ -190,6 +201,21 @@ class Writer:
             action=content.COMMIT, offset=self.offset, total=size, expected=expected, labels=labels or {}
         )
         return str((await self._exchange(request)).digest)
+
+    async def close(self) -> None:
+        """End the stream and keep the ingest. The reference is free when this returns, which a mere hang-up is not.
+
+        Says nothing of how the stream ended: what failed has been told where it did.
+        """
+        with suppress(errors.Error):
+            await self._stream.done_sending()
+            while await self._stream.receive() is not None:
+                continue
+
+    async def _ask(self, request: content.WriteContentRequest) -> Any:
+        answer = await self._exchange(request)
+        self.offset, self.digest = answer.offset, answer.digest
+        return answer
 
     async def _exchange(self, request: content.WriteContentRequest) -> Any:
         await self._stream.send(request)

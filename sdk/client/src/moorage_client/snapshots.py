@@ -62,9 +62,15 @@ class Snapshots:
         )
         return mounts.from_messages((await self._caller.call(SERVICE, "View", request)).mounts)
 
-    async def commit(self, name: str, key: str, labels: Mapping[str, str] | None = None) -> None:
-        """Raises errors.AlreadyExists for the name, errors.NotFound for the key."""
-        request = snapshots.CommitSnapshotRequest(snapshotter=self.snapshotter, name=name, key=key, labels=labels or {})
+    async def commit(self, name: str, key: str, labels: Mapping[str, str] | None = None, parent: str = "") -> None:
+        """``parent`` gives a parent to a snapshot that has none, which containerd knows since 2.2.
+
+        Raises errors.AlreadyExists for the name, errors.NotFound for the key, errors.Unimplemented for a ``parent``
+        that the snapshotter cannot give.
+        """
+        request = snapshots.CommitSnapshotRequest(
+            snapshotter=self.snapshotter, name=name, key=key, labels=labels or {}, parent=parent
+        )
         await self._caller.call(SERVICE, "Commit", request)
 
     async def remove(self, key: str) -> None:

@@ -14,6 +14,12 @@ from moorage_sdk.content import ContentStore, Info, Writer
 
 SIZES = (0, 1, 500, 5_000, 50_000)
 
+MALFORMED = (
+    "sha256:", "sha256:../../etc/passwd", "sha256:" + "A" * 64, "md5:" + "a" * 32, "../x:" + "a" * 64,
+    "sha256:" + "a" * 63, "sha256:" + "a" * 65, "sha512:" + "a" * 64, "sha256:" + "a" * 63 + "\n", "a" * 64,
+)  # fmt: skip
+"""Digests that are none."""
+
 
 def make_bytes(size: int, seed: int = 0) -> bytes:
     """Bytes that differ everywhere, the same for the same arguments."""
@@ -34,10 +40,15 @@ def read(store: ContentStore, digest: str) -> bytes:
 
 
 class ContentSuite:
-    """Provide a fixture ``store``. Set ``keeps_labels`` where labels are kept, ``truncates`` unless they cannot be."""
+    """Provide a fixture ``store``.
+
+    ``keeps_labels``: blobs may have labels. ``truncates``: ingests may be cut anywhere, and not only to nothing.
+    ``holds``: an open reader keeps the bytes when the blob is deleted.
+    """
 
     keeps_labels = False
     truncates = True
+    holds = True
 
     @pytest.fixture
     def store(self) -> ContentStore:
@@ -133,18 +144,43 @@ class ContentSuite:
 
     @pytest.mark.parametrize("kept", [0, 100, 400])
     def test_truncates_and_starts_over(self, store: ContentStore, kept: int) -> None:
-        if not self.truncates:
-            pytest.skip("this store cannot truncate")
         data = make_bytes(500)
         with store.writer("ref") as writer:
             writer.write(data[:kept] + b"wrong" * 100)
+            if kept and not self.truncates:
+                with pytest.raises(errors.Unimplemented):
+                    writer.truncate(kept)
+                return
             writer.truncate(kept)
             assert writer.status().offset == kept
+            assert writer.digest() == digests.of(data[:kept])
             writer.write(data[kept:])
-            with pytest.raises(errors.OutOfRange):
-                writer.truncate(501)
             assert writer.commit(500, digests.of(data)) == digests.of(data)
         assert read(store, digests.of(data)) == data
+
+    @pytest.mark.parametrize("size", [500, 5_000, 50_000])
+    @pytest.mark.parametrize("percent", [0, 10, 50, 90, 100])
+    def test_resumes_from_the_first_byte(self, store: ContentStore, size: int, percent: int) -> None:
+        data = make_bytes(size)
+        with store.writer("ref", size=size, expected=digests.of(data)) as writer:
+            writer.write(make_bytes(size, seed=1)[: size * percent // 100])
+        with store.writer("ref", size=size, expected=digests.of(data)) as writer:
+            assert writer.status().offset == size * percent // 100
+            writer.truncate(0)
+            for start in range(0, size, 1024):
+                writer.write(data[start : start + 1024])
+            assert writer.commit(size, digests.of(data)) == digests.of(data)
+        assert read(store, digests.of(data)) == data
+        assert store.statuses() == []
+
+    def test_truncating_never_extends(self, store: ContentStore) -> None:
+        if not self.truncates:
+            pytest.skip("this store truncates to nothing only")
+        with store.writer("ref") as writer:
+            writer.write(b"data")
+            with pytest.raises(errors.OutOfRange):
+                writer.truncate(5)
+            assert writer.commit(4, digests.of(b"data")) == digests.of(b"data")
 
     def test_other_total_than_before_is_refused(self, store: ContentStore) -> None:
         store.writer("ref", size=10).close()
@@ -156,10 +192,15 @@ class ContentSuite:
         with store.writer("ref"):
             with pytest.raises(errors.Unavailable, match="locked for"):
                 store.writer("ref")
-            with pytest.raises(errors.Unavailable):
-                store.abort("ref")
             store.writer("other").close()
         store.writer("ref").close()
+
+    def test_what_a_writer_has_is_not_aborted(self, store: ContentStore) -> None:
+        with store.writer("ref") as writer:
+            writer.write(b"data")
+            with pytest.raises(errors.Unavailable):
+                store.abort("ref")
+            assert writer.commit() == digests.of(b"data")
 
     def test_failed_opening_leaves_no_lock(self, store: ContentStore) -> None:
         for _ in range(2):
@@ -236,6 +277,10 @@ class ContentSuite:
         digest = put(store, data)
         with store.reader(digest) as reader:
             store.delete(digest)
+            if not self.holds:
+                with pytest.raises(errors.NotFound):
+                    reader.read_at(0, 5000)
+                return
             assert reader.read_at(0, 5000) == data
 
     def test_unknown_content_is_not_found(self, store: ContentStore) -> None:
@@ -250,20 +295,19 @@ class ContentSuite:
         with pytest.raises(errors.NotFound):
             store.update(Info(digest, labels={"a": "b"}))
 
-    @pytest.mark.parametrize(
-        "digest",
-        ["", "sha256:", "sha256:../../etc/passwd", "sha256:" + "A" * 64, "md5:" + "a" * 32, "../x:" + "a" * 64,
-         "sha256:" + "a" * 63, "sha256:" + "a" * 65, "sha512:" + "a" * 64, "sha256:" + "a" * 63 + "\n", "a" * 64],
-    )  # fmt: skip
+    @pytest.mark.parametrize("digest", ["", *MALFORMED])
     def test_malformed_digests_are_refused_everywhere(self, store: ContentStore, digest: str) -> None:
         for call in (store.info, store.reader, store.delete):
             with pytest.raises(errors.InvalidArgument):
                 call(digest)
         with pytest.raises(errors.InvalidArgument):
             store.update(Info(digest))
-        if digest:
-            with pytest.raises(errors.InvalidArgument):
-                store.writer("ref", expected=digest)
+
+    @pytest.mark.parametrize("digest", MALFORMED)
+    def test_malformed_digests_are_not_expected(self, store: ContentStore, digest: str) -> None:
+        with pytest.raises(errors.InvalidArgument):
+            store.writer("ref", expected=digest)
+        assert store.statuses() == []
 
     def test_walk_lists_blobs_by_digest(self, store: ContentStore) -> None:
         wanted = sorted(put(store, make_bytes(100, seed)) for seed in range(10))
