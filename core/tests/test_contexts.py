@@ -98,8 +98,11 @@ def test_what_is_exported_shows_in_the_statuses(context: Callable[..., Context])
     ctx.export("root", "/x")
     ctx.capability("rebase")
     ctx.capability("rebase")
+    ctx.platform("linux/arm64")
+    ctx.platform("linux/arm64")
     (status,) = ctx.statuses()
     assert (status.exports, status.capabilities, status.state) == ({"root": "/x"}, ("rebase",), "ok")
+    assert status.platforms == ("linux/arm64",)
 
 
 def test_tables_are_read_only(context: Callable[..., Context]) -> None:

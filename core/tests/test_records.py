@@ -32,5 +32,7 @@ def test_a_status_is_of_its_moment() -> None:
     before = record.status()
     record.exports["root"] = "/x"
     record.capabilities.append("rebase")
-    assert (before.exports, before.capabilities, before.requires) == ({}, (), ("beta",))
+    record.platforms.append("linux/arm64")
+    assert (before.exports, before.capabilities, before.platforms, before.requires) == ({}, (), (), ("beta",))
     assert (record.status().exports, record.status().capabilities) == ({"root": "/x"}, ("rebase",))
+    assert record.status().platforms == ("linux/arm64",)

@@ -278,3 +278,14 @@ def test_a_provider_that_fails_is_a_fault_of_the_configuration(site: Any, write:
 def test_a_third_partys_provider_is_not_asked(site: Any, write: Write) -> None:
     site.add("acme-proxy", {"moorage.provider": {"proxy": "site_proxy:provide"}}, {"site_proxy": "raise SystemExit"})
     assert states(plan(site, write(config=""))) == {}
+
+
+def test_what_a_provider_refuses_is_told_with_its_place(site: Any, write: Write) -> None:
+    source = (
+        "from moorage_sdk.config import Fault, Refused\n"
+        "def provide(document):\n"
+        "    raise Refused([Fault(('proxies', 'a', 'type'), 'no such'), Fault(('proxies', 'b'), 'empty')])"
+    )
+    site.add("moorage-proxy", {"moorage.provider": {"proxy": "site_proxy:provide"}}, {"site_proxy": source})
+    path = write(config='[proxies.a]\ntype = "x"\n[proxies.b]\n')
+    assert faults(site, path) == [f"{path}:2:1: proxies.a.type: no such", f"{path}:3:1: proxies.b: empty"]

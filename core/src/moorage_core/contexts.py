@@ -85,6 +85,10 @@ class Context:
         if name not in self._record.capabilities:
             self._record.capabilities.append(name)
 
+    def platform(self, specifier: str) -> None:
+        if specifier not in self._record.platforms:
+            self._record.platforms.append(specifier)
+
     def on_close(self, close: Callable[[], None]) -> None:
         self._record.closers.append(close)
 

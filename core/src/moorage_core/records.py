@@ -32,6 +32,7 @@ class Record:
     instance: Any = None
     exports: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
+    platforms: list[str] = field(default_factory=list)
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def fail(self, reason: str) -> None:
@@ -49,5 +50,13 @@ class Record:
     def status(self) -> Status:
         requires = tuple(slot.name for slot in self.plugin.requires) if self.plugin else ()
         state, reason = (SKIP, "not started yet") if self.state == PENDING else (self.state, self.reason)
-        exports: Mapping[str, str] = dict(self.exports)
-        return Status(self.uri, state, reason, requires, self.distribution, exports, tuple(self.capabilities))
+        return Status(
+            self.uri,
+            state,
+            reason,
+            requires,
+            self.distribution,
+            dict(self.exports),
+            tuple(self.capabilities),
+            tuple(self.platforms),
+        )

@@ -192,6 +192,8 @@ def _ask(candidate: Candidate, settings: Settings) -> tuple[list[Plugin[Any, Any
     try:
         provider = cast(Provider, candidate.load())
         return list(provider(settings.merged.table)), []
+    except config.Refused as error:
+        return [], [Fault(settings.origin(fault.path), str(fault)) for fault in error.faults]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - foreign code

@@ -60,6 +60,11 @@ def test_those_that_run_something_say_on_which_platform(
     assert [platform.os for plugin in said.plugins for platform in plugin.platforms] == ["linux"]
 
 
+def test_a_plugin_may_serve_another_platform_than_the_hosts() -> None:
+    told = introspections.to_message(Status("io.containerd.content.v1.far", "ok", platforms=("linux/arm/v7",)))
+    assert [(each.os, each.architecture, each.variant) for each in told.platforms] == [("linux", "arm", "v7")]
+
+
 @pytest.mark.parametrize(
     ("filter", "ids"), [("id==btrfs", ["btrfs"]), ("type~=grpc", ["grpc-tcp"]), ("platforms==x", [])]
 )

@@ -189,3 +189,9 @@ def test_paths_are_written_as_in_toml() -> None:
     assert config.dotted(("plugins", URI, "list", 3, "k")) == f'plugins."{URI}".list[3].k'
     assert config.quoted('a"b') == '"a\\"b"'
     assert config.quoted("") == '""'
+
+
+def test_what_a_provider_refuses_names_all_faults() -> None:
+    refused = config.Refused([Fault(("a", "b"), "wrong"), Fault(("c",), "required")])
+    assert [fault.path for fault in refused.faults] == [("a", "b"), ("c",)]
+    assert str(refused) == "a.b: wrong; c: required"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from moorage_metadata_lmdb.gates import Gate
 from moorage_metadata_lmdb.reservations import Reservations
-from moorage_sdk import labels
+from moorage_sdk import labels, namespaces
 from moorage_sdk.content import ContentStore
 from moorage_sdk.snapshots import Snapshotter
 
@@ -21,6 +21,11 @@ class Blobs:
     gate: Gate = field(default_factory=Gate)
     references: Reservations = field(default_factory=Reservations)
 
+    def within(self, namespace: str) -> Blobs:
+        """The same for a backend that must know whom it works for."""
+        backend = namespaces.within(self.backend, namespace)
+        return self if backend is self.backend else replace(self, backend=backend)
+
 
 @dataclass(frozen=True)
 class Layers:
@@ -30,6 +35,11 @@ class Layers:
     backend: Snapshotter
     gate: Gate = field(default_factory=Gate)
     busy: Reservations = field(default_factory=Reservations)
+
+    def within(self, namespace: str) -> Layers:
+        """The same for a backend that must know whom it works for."""
+        backend = namespaces.within(self.backend, namespace)
+        return self if backend is self.backend else replace(self, backend=backend)
 
 
 def inherited(values: Mapping[str, str]) -> dict[str, str]:

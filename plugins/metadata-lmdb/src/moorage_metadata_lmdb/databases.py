@@ -246,7 +246,7 @@ class View(metadata.View):
 
     @property
     def content(self) -> ContentView:
-        return ContentView(self._ledger, self._blobs, self._scope)
+        return ContentView(self._ledger, self._blobs.within(self.namespace), self._scope)
 
     @property
     def images(self) -> ImageStore:
@@ -265,4 +265,4 @@ class View(metadata.View):
         return LeaseStore(self._ledger, self._scope)
 
     def snapshotter(self, name: str) -> SnapshotView:
-        return SnapshotView(self._ledger, self._database.layers(name), self._scope)
+        return SnapshotView(self._ledger, self._database.layers(name).within(self.namespace), self._scope)

@@ -21,6 +21,7 @@ from moorage_sdk.differs import Differ
 from moorage_sdk.events import Payload
 from moorage_sdk.metadata import View
 from moorage_sdk.mounts import Mount
+from moorage_sdk.namespaces import within
 from moorage_sdk.tasks import TaskManager
 from moorage_services.pools import Pool
 
@@ -48,14 +49,17 @@ class Checkpoints:
         folder = Path(await self._layers.run(tempfile.mkdtemp, prefix="checkpoint-", dir=self._scratch))
         try:
             await manager.checkpoint(view.namespace, container.id, str(folder), payload)
-            return await self._layers.run(self._store, view.content, container, folder)
+            return await self._layers.run(self._store, view, container, folder)
         finally:
             await self._layers.run(shutil.rmtree, folder, ignore_errors=True)
 
-    def _store(self, content: ContentStore, container: Container, folder: Path) -> tuple[Descriptor, ...]:
+    def _store(self, view: View, container: Container, folder: Path) -> tuple[Descriptor, ...]:
+        content = view.content
         source = (Mount("bind", os.fspath(folder), ("rbind", "ro")),)
         for differ in self._differs:
-            image = differ.compare((), source, content, media_type=OCI_LAYER, ref=os.fspath(folder))
+            image = within(differ, view.namespace).compare(
+                (), source, content, media_type=OCI_LAYER, ref=os.fspath(folder)
+            )
             return replace(image, media_type=CHECKPOINT), _write_spec(content, container, folder)
         raise errors.Unimplemented("checkpoint: no differ is loaded that could store it: not implemented")
 

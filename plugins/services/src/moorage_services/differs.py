@@ -10,6 +10,7 @@ from moorage_sdk import errors
 from moorage_sdk.descriptors import OCI_LAYER_GZIP, Descriptor
 from moorage_sdk.differs import Differ
 from moorage_sdk.metadata import Metadata
+from moorage_sdk.namespaces import within
 from moorage_services.calls import Call, Handler
 from moorage_services.pools import Pool
 
@@ -38,7 +39,7 @@ class DiffService:
         def unpack(differ: Differ) -> Descriptor:
             return differ.apply(layer, plan, store, sync=sync, payloads=payloads)
 
-        applied = await self._first(layer.media_type, unpack)
+        applied = await self._first(call.namespace, layer.media_type, unpack)
         return diff.ApplyResponse(applied=descriptors.to_message(applied))
 
     async def diff(self, request: diff.DiffRequest, call: Call) -> diff.DiffResponse:
@@ -53,13 +54,13 @@ class DiffService:
                 lower, upper, store, media_type=media_type, ref=request.ref, labels=labels, source_date_epoch=epoch
             )
 
-        return diff.DiffResponse(diff=descriptors.to_message(await self._first(media_type, compare)))
+        return diff.DiffResponse(diff=descriptors.to_message(await self._first(call.namespace, media_type, compare)))
 
-    async def _first(self, media_type: str, work: Callable[[Differ], Descriptor]) -> Descriptor:
+    async def _first(self, namespace: str, media_type: str, work: Callable[[Differ], Descriptor]) -> Descriptor:
         refusal = errors.Unimplemented(f'layer of type "{media_type}": no differ is loaded: not implemented')
         for differ in self._differs:
             try:
-                return await self._layers.run(work, differ)
+                return await self._layers.run(work, within(differ, namespace))
             except errors.Unimplemented as error:
                 refusal = error
         raise refusal

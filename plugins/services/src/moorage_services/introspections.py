@@ -126,12 +126,14 @@ def _create(file: Path) -> str:
 def to_message(status: Status) -> introspection.Plugin:
     type, id = _split(status.uri)
     failed = None if status.state == "ok" else _failure(status)
-    offered = [platform_messages.to_message(platforms.host())] if type in PLATFORM_TYPES else []
+    served = [platforms.parse(each) for each in status.platforms]
+    if not served and type in PLATFORM_TYPES:
+        served = [platforms.host()]
     return introspection.Plugin(
         type=type,
         id=id,
         requires=status.requires,
-        platforms=offered,
+        platforms=map(platform_messages.to_message, served),
         exports=status.exports,
         capabilities=status.capabilities,
         init_err=failed,

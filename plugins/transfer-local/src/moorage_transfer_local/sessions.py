@@ -11,6 +11,7 @@ from moorage_sdk.descriptors import CONFIGS, INDEXES, MANIFESTS, Descriptor
 from moorage_sdk.differs import Differ
 from moorage_sdk.images import Image
 from moorage_sdk.metadata import View
+from moorage_sdk.namespaces import within
 from moorage_sdk.transfers import Pull, Store, Unpack
 from moorage_transfer_local import names, picks
 from moorage_transfer_local.fetches import Fetcher
@@ -61,7 +62,7 @@ class Options:
         self, view: View, stack: Stack, blobs: Blobs, downloads: Executor, unpacking: Places | None
     ) -> Unpacker:
         """What unpacks ``stack``. Raises errors.FailedPrecondition when there is no differ for its snapshotter."""
-        differs = self.differs(stack.snapshotter)
+        differs = [within(differ, view.namespace) for differ in self.differs(stack.snapshotter)]
         if not differs:
             raise errors.FailedPrecondition(f'snapshotter "{stack.snapshotter}": no differ works: failed precondition')
         return Unpacker(

@@ -53,6 +53,14 @@ class Fault:
         return f"{dotted(self.path)}: {self.message}"
 
 
+class Refused(Exception):
+    """What a provider of plugins raises (group ``moorage.provider``): values that no plugin can be made from."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+
 @dataclass(frozen=True)
 class Unknown:
     """A key nobody reads; ``nearest`` is the known one most like it, or empty. A warning, as in containerd."""

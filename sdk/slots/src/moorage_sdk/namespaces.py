@@ -5,8 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from moorage_sdk import errors, identifiers
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Namespaced(Protocol):
+    """What a content store, snapshotter or differ that must know on whose behalf it works also can."""
+
+    def within(self, namespace: str) -> Self:
+        """The same one, for calls of one namespace. Calls on nobody's behalf, such as the collector's, go without."""
+
+
+def within(thing: T, namespace: str) -> T:
+    """``thing`` for calls of ``namespace``, if it makes a difference to it."""
+    return thing.within(namespace) if isinstance(thing, Namespaced) else thing
 
 
 @dataclass(frozen=True)

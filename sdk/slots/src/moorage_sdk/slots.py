@@ -73,6 +73,7 @@ class Status:
     """How one plugin fared: ``state`` is ``ok``, ``skip``, ``failed`` or ``disabled``; ``reason`` explains all but ok.
 
     The reason of a plugin that failed for another one names that one and repeats its reason, down to the first cause.
+    ``platforms`` are specifiers (``linux/arm64``); none for a plugin that serves the host's.
     """
 
     uri: str
@@ -82,6 +83,7 @@ class Status:
     distribution: str = ""
     exports: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
 
 
 class InitContext(Protocol):
@@ -124,6 +126,9 @@ class InitContext(Protocol):
 
     def capability(self, name: str) -> None:
         """Announce a capability in introspection (containerd's ``Capabilities``)."""
+
+    def platform(self, specifier: str) -> None:
+        """Announce a platform in introspection (containerd's ``Platforms``) in place of the host's."""
 
     def on_close(self, close: Callable[[], None]) -> None:
         """Call ``close`` when the daemon stops; the last registered runs first, before the plugins required."""

@@ -26,6 +26,14 @@ def test_hands_out_plugins(tmp_path: Path) -> None:
         Context(tmp_path).one(CONTENT)
 
 
+def test_remembers_what_is_announced(tmp_path: Path) -> None:
+    context = Context(tmp_path)
+    context.export("root", "/x")
+    context.capability("rebase")
+    context.platform("linux/arm64")
+    assert (context.exports, context.capabilities, context.platforms) == ({"root": "/x"}, ["rebase"], ["linux/arm64"])
+
+
 def test_closes_backwards(tmp_path: Path) -> None:
     context, closed = Context(tmp_path), list[int]()
     context.on_close(lambda: closed.append(1))

@@ -23,6 +23,7 @@ class Context:
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     exports: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
+    platforms: list[str] = field(default_factory=list)
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -62,6 +63,9 @@ class Context:
 
     def capability(self, name: str) -> None:
         self.capabilities.append(name)
+
+    def platform(self, specifier: str) -> None:
+        self.platforms.append(specifier)
 
     def on_close(self, close: Callable[[], None]) -> None:
         self.closers.append(close)

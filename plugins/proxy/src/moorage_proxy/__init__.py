@@ -1,0 +1,1 @@
+"""``[proxy_plugins]``: slots filled by other processes over gRPC."""

@@ -1,0 +1,85 @@
+"""A content store in another process, as ``core/content/proxy`` in containerd v2.3 speaks to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from moorage_api.convert import timestamps
+from moorage_api.messages import content
+from moorage_proxy.peers import Peer
+from moorage_proxy.readers import ProxyReader
+from moorage_proxy.writers import SERVICE, ProxyWriter, status
+from moorage_sdk import digests, errors
+from moorage_sdk.content import ContentStore, Info, Reader, Status, Writer
+
+
+class ProxyStore(ContentStore):
+    """``namespace`` is whom the peer is asked for; ``pinned`` when the configuration says so."""
+
+    def __init__(self, peer: Peer, namespace: str = "", *, pinned: bool = False) -> None:
+        self._peer = peer
+        self._namespace = namespace
+        self._pinned = pinned
+
+    def within(self, namespace: str) -> Self:
+        """``moorage_sdk.namespaces.Namespaced``."""
+        return self if self._pinned else type(self)(self._peer, namespace)
+
+    def info(self, digest: str) -> Info:
+        return _info(self._call("Info", content.InfoRequest(digest=digests.validate(digest))).info)
+
+    def walk(self) -> Iterator[Info]:
+        # All of it at once: the peer may hold a transaction open for as long as somebody reads. And peers promise no
+        # order.
+        answers = self._peer.receive(SERVICE, "List", content.ListContentRequest(), self._namespace)
+        found = [_info(info) for answer in answers for info in answer.info]
+        return iter(sorted(found, key=lambda info: info.digest))
+
+    def update(self, info: Info, paths: Sequence[str] = ()) -> Info:
+        told = content.Info(digest=digests.validate(info.digest), labels=info.labels)
+        return _info(self._call("Update", content.UpdateRequest(info=told, update_mask=FieldMask(paths=paths))).info)
+
+    def delete(self, digest: str) -> None:
+        self._call("Delete", content.DeleteContentRequest(digest=digests.validate(digest)))
+
+    def reader(self, digest: str) -> Reader:
+        return ProxyReader(self._peer, digest, self.info(digest).size, self._namespace)
+
+    def writer(self, ref: str, *, size: int = 0, expected: str = "") -> Writer:
+        if not ref:
+            raise errors.InvalidArgument("ref must not be empty: invalid argument")
+        first = content.WriteContentRequest(
+            action=content.STAT, ref=ref, total=size, expected=digests.validate(expected) if expected else ""
+        )
+        return ProxyWriter(self._peer, first, self._owner(ref))
+
+    def status(self, ref: str) -> Status:
+        return status(self._call("Status", content.StatusRequest(ref=ref), ref).status)
+
+    def statuses(self) -> list[Status]:
+        answer = self._call("ListStatuses", content.ListStatusesRequest())
+        return sorted(map(status, answer.statuses), key=lambda each: each.ref)
+
+    def abort(self, ref: str) -> None:
+        self._call("Abort", content.AbortRequest(ref=ref), ref)
+
+    def _owner(self, ref: str) -> str:
+        """Without a namespace that of the reference, which is ``namespace/number/ref`` for a backend."""
+        return self._namespace or (ref.partition("/")[0] if ref.count("/") > 1 else "")
+
+    def _call(self, method: str, request: Message, ref: str = "") -> Any:
+        return self._peer.call(SERVICE, method, request, self._owner(ref))
+
+
+def _info(message: content.Info) -> Info:
+    return Info(
+        digest=message.digest,
+        size=message.size,
+        created_at=timestamps.from_message(message.created_at),
+        updated_at=timestamps.from_message(message.updated_at),
+        labels=dict(message.labels),
+    )

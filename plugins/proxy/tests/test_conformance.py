@@ -1,0 +1,22 @@
+import pytest
+
+from moorage_proxy.peers import Peer
+from moorage_proxy.snapshotters import ProxySnapshotter
+from moorage_proxy.stores import ProxyStore
+from moorage_testkit.suites.content import ContentSuite
+from moorage_testkit.suites.snapshots import SnapshotSuite
+
+
+class TestProxySnapshotter(SnapshotSuite):
+    @pytest.fixture
+    def snapshotter(self, peer: Peer, namespace: str) -> ProxySnapshotter:
+        return ProxySnapshotter(peer, "native", namespace)
+
+
+class TestProxyStore(ContentSuite):
+    keeps_labels = True
+    truncates = False
+
+    @pytest.fixture
+    def store(self, peer: Peer, namespace: str) -> ProxyStore:
+        return ProxyStore(peer, namespace)
