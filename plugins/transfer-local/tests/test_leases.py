@@ -9,7 +9,7 @@ import pytest
 from moorage_sdk import labels
 from moorage_sdk.metadata import View
 from moorage_testkit.fakes.metadata import MemoryMetadata
-from moorage_transfer_local.leases import LEASE_HOURS, leased
+from moorage_transfer_local.leases import LIFE, leased
 
 
 class Opened:
@@ -31,7 +31,7 @@ def test_a_lease_of_our_own_ends_with_the_block_also_when_it_fails() -> None:
         assert opened.asked == [("ns", lease.id)]
         until = datetime.datetime.fromisoformat(lease.labels[labels.GC_EXPIRE])
         ahead = until - datetime.datetime.now(datetime.UTC)
-        assert datetime.timedelta(hours=LEASE_HOURS - 1) < ahead <= datetime.timedelta(hours=LEASE_HOURS)
+        assert datetime.timedelta(seconds=LIFE - 3600) < ahead <= datetime.timedelta(seconds=LIFE)
         raise ZeroDivisionError
     assert opened.view.leases.list() == []
 

@@ -6,6 +6,7 @@ from moorage_api.convert import timestamps
 from moorage_api.messages import images, types
 from moorage_client.clients import Client
 from moorage_client.images import SERVICE
+from moorage_sdk import errors
 from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.images import Image
 
@@ -48,3 +49,27 @@ def test_all_methods(talk: Any) -> None:
     handlers = {"Get": get, "List": list_, "Create": create, "Update": update, "Delete": delete}
     talk({SERVICE: handlers}, work)
     assert log == [["name==a"], ["target"], ("n", True)]
+
+
+def test_a_name_is_moved_or_made_whatever_others_do_meanwhile(talk: Any) -> None:
+    log: list[str] = []
+    outcomes = iter([errors.AlreadyExists("there"), errors.NotFound("gone"), errors.AlreadyExists("there"), None])
+
+    def outcome() -> None:
+        if (error := next(outcomes)) is not None:
+            raise error
+
+    async def create(request: Any, context: Any) -> Any:
+        log.append("create")
+        outcome()
+
+    async def update(request: Any, context: Any) -> Any:
+        log.append(f"update {list(request.update_mask.paths)}")
+        outcome()
+        return images.UpdateImageResponse(image=request.image)
+
+    async def work(client: Client) -> None:
+        assert await client.images.put(Image("n", TARGET)) == Image("n", TARGET)
+
+    talk({SERVICE: {"Create": create, "Update": update}}, work)
+    assert log == ["create", "update ['target']", "create", "update ['target']"]

@@ -1,3 +1,6 @@
+import time
+from datetime import datetime
+
 import pytest
 
 from moorage_sdk import errors, labels
@@ -15,6 +18,13 @@ def test_a_long_key_is_shortened_in_the_message() -> None:
     with pytest.raises(errors.InvalidArgument) as caught:
         labels.validate({"k" * 5000: ""})
     assert len(str(caught.value)) < 300
+
+
+def test_a_moment_in_the_future_is_told_in_utc_and_whole_seconds() -> None:
+    before = int(time.time())
+    told = labels.expiring(3600)[labels.GC_EXPIRE]
+    assert told.endswith("Z")
+    assert before + 3600 <= datetime.fromisoformat(told).timestamp() <= time.time() + 3600
 
 
 def test_an_empty_value_deletes() -> None:

@@ -69,10 +69,7 @@ async def _typed(client: Client, name: str) -> Image:
         return image
     if full == name:
         return image
-    try:
-        image = await client.images.create(Image(full, image.target, image.labels))
-    except errors.AlreadyExists:
-        image = await client.images.update(Image(full, image.target, image.labels), ["target"])
+    image = await client.images.put(Image(full, image.target, image.labels))
     await client.images.delete(name)
     return image
 

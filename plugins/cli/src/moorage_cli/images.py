@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -16,6 +15,9 @@ from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Pull, Push, Registry, Unpack
 
 MISSING, ALWAYS, NEVER = "missing", "always", "never"
+
+LONGEST = 24 * 3600.0
+"""Seconds for a push; a name that was made for it goes then, should nobody be left to remove it."""
 
 
 async def obtain(client: Client, wanted: str, policy: str, snapshotter: str, platform: Platform | None) -> Image:
@@ -80,11 +82,9 @@ async def _alone(client: Client, image: Image, goal: str, chosen: tuple[Platform
     manifest, config = await manifests.select(client.contents, image.target, chosen[0])
     if platforms.preference(chosen[0], config.platform) != 0:
         raise errors.NotFound(f'image "{image.name}" for platform "{chosen[0]}": not found')
-    until = datetime.datetime.now(datetime.UTC) + _LONGEST
-    expiring = {labels.GC_EXPIRE: until.strftime("%Y-%m-%dT%H:%M:%SZ")}  # should nobody be left to remove it
     name = f"{goal}@{manifest.descriptor.digest}"
     try:
-        await client.images.create(Image(name, manifest.descriptor, expiring))
+        await client.images.create(Image(name, manifest.descriptor, labels.expiring(LONGEST)))
     except errors.AlreadyExists:
         yield name
         return
@@ -93,6 +93,3 @@ async def _alone(client: Client, image: Image, goal: str, chosen: tuple[Platform
     finally:
         with suppress(errors.NotFound):
             await client.images.delete(name)
-
-
-_LONGEST = datetime.timedelta(hours=24)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 from collections.abc import Callable, Iterator
 
 from moorage_sdk import errors, labels
 from moorage_sdk.leases import Resource
 from moorage_sdk.metadata import View
 
-LEASE_HOURS = 24
-"""How long what a transfer made is kept when the daemon dies in its middle (as in containerd)."""
+LIFE = 24 * 3600.0
+"""Seconds that what a transfer made is kept when the daemon dies in its middle (as in containerd)."""
 
 
 @contextlib.contextmanager
@@ -23,8 +22,7 @@ def leased(view: View, opened: Callable[[str, str], View], *held: Resource) -> I
     if view.lease:
         yield view
         return
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=LEASE_HOURS)
-    lease = view.leases.create(labels={labels.GC_EXPIRE: until.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    lease = view.leases.create(labels=labels.expiring(LIFE))
     try:
         for resource in held:
             view.leases.add_resource(lease.id, resource)

@@ -5,7 +5,6 @@ The rules are those of core/transfer/image/imagestore.go and core/images/archive
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -98,8 +97,7 @@ def _begins(prefix: str, name: str) -> bool:
 
 
 def _further(store: Store, target: Descriptor, names: Sequence[str]) -> list[Image]:
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    bound = {f"{labels.GC_BACK_REF}image": store.name, labels.GC_EXPIRE: now} if store.name else {}
+    bound = {f"{labels.GC_BACK_REF}image": store.name, **labels.expiring()} if store.name else {}
     return [Image(name, target, {**store.labels, **bound}) for name in names]
 
 

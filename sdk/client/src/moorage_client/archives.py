@@ -68,7 +68,7 @@ async def load(client: Client, stream: compressions.Source, name: str = "") -> l
         named = _names(found, name)
         for target in {each.digest: each for _, each in named}.values():
             await _label_children(leased, target)
-        return [await _store(leased, Image(each, target)) for each, target in named]
+        return [await leased.images.put(Image(each, target)) for each, target in named]
 
 
 async def _ingest(client: Client, stream: compressions.Source) -> _Archive:
@@ -214,10 +214,3 @@ async def _label_children(client: Client, target: Descriptor) -> None:
         wanted = {f"{labels.GC_REF_CONTENT}.l.{i}": layer.digest for i, layer in enumerate(listed)}
         wanted[f"{labels.GC_REF_CONTENT}.config"] = config.digest
     await client.contents.label(target.digest, wanted)
-
-
-async def _store(client: Client, image: Image) -> Image:
-    try:
-        return await client.images.create(image)
-    except errors.AlreadyExists:
-        return await client.images.update(image, ["target"])

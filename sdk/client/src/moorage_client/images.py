@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from moorage_api.convert.images import from_message, to_message
 from moorage_api.messages import images
 from moorage_client.calls import Caller
+from moorage_sdk import errors
 from moorage_sdk.images import Image
 
 SERVICE = "containerd.services.images.v1.Images"
@@ -37,6 +38,17 @@ class Images:
         """Replace all that may change, or what ``paths`` name. Raises errors.NotFound, errors.InvalidArgument."""
         request = images.UpdateImageRequest(image=to_message(image), update_mask=FieldMask(paths=paths))
         return from_message((await self._caller.call(SERVICE, "Update", request)).image)
+
+    async def put(self, image: Image) -> Image:
+        """Create it, or move what has its name, which keeps its labels. Raises errors.InvalidArgument."""
+        while True:
+            try:
+                return await self.create(image)
+            except errors.AlreadyExists:
+                try:
+                    return await self.update(image, ["target"])
+                except errors.NotFound:
+                    continue  # removed between the two calls: then it can be created
 
     async def delete(self, name: str, *, sync: bool = False) -> None:
         """With ``sync`` return after the collection that follows. Raises errors.NotFound."""

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 
 from moorage_api.convert import timestamps
 from moorage_api.messages import leases
@@ -16,8 +15,8 @@ from moorage_sdk import errors, labels
 from moorage_sdk.leases import Lease, Resource
 
 SERVICE = "containerd.services.leases.v1.Leases"
-LIFE = timedelta(hours=24)
-"""How long an operation's lease lives if nobody deletes it; what containerd's client allows (client/lease.go)."""
+LIFE = 24 * 3600.0
+"""Seconds that an operation's lease lives if nobody deletes it; what containerd's client allows (client/lease.go)."""
 
 
 class Leases:
@@ -54,8 +53,7 @@ class Leases:
     @asynccontextmanager
     async def held(self) -> AsyncIterator[str]:
         """A new lease for the length of a ``with`` block; its id. It expires by itself if this process dies."""
-        expiry = (datetime.now(UTC) + LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
-        lease = await self.create(_fresh_id(), {labels.GC_EXPIRE: expiry})
+        lease = await self.create(_fresh_id(), labels.expiring(LIFE))
         try:
             yield lease.id
         finally:

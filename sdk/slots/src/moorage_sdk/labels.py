@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from moorage_sdk import errors
@@ -57,6 +58,11 @@ def require_keys(labels: Mapping[str, str]) -> None:
 def stored(labels: Mapping[str, str]) -> dict[str, str]:
     """What is kept of labels: an empty value deletes (``core/metadata/boltutil/helpers.go``)."""
     return {key: value for key, value in labels.items() if value}
+
+
+def expiring(seconds: float = 0.0) -> dict[str, str]:
+    """The label of what is collected so many seconds from now."""
+    return {GC_EXPIRE: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))}
 
 
 def without_reserved(labels: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import click
 
 from moorage_cli import lookups, sessions
 from moorage_client.clients import Client
-from moorage_sdk import errors, references
+from moorage_sdk import references
 from moorage_sdk.images import Image
 
 
@@ -20,21 +20,8 @@ def command(image: str, names: tuple[str, ...]) -> None:
     async def work(client: Client) -> None:
         found = await lookups.image(client, image)
         for name in full:
-            await _put(client, Image(name, found.target))
+            await client.images.put(Image(name, found.target))
 
     sessions.run(work)
     for name in full:
         click.echo(name)
-
-
-async def _put(client: Client, image: Image) -> None:
-    while True:
-        try:
-            await client.images.create(image)
-            return
-        except errors.AlreadyExists:
-            try:
-                await client.images.update(image, ["target"])
-                return
-            except errors.NotFound:
-                continue  # removed between the two calls: then it can be created
