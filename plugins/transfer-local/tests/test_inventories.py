@@ -9,7 +9,8 @@ from moorage_sdk import digests, errors, platforms
 from moorage_sdk.content import Info
 from moorage_sdk.descriptors import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 from moorage_testkit.fakes.content import MemoryStore
-from moorage_transfer_local.inventories import MAX_DEPTH, Blob, Inventory, Surveyor, check_size, read
+from moorage_transfer_local.inventories import Blob, Inventory, Surveyor, check_size, read
+from moorage_transfer_local.manifests import MAX_DEPTH
 from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.registries import MAX_MANIFEST
 

@@ -14,7 +14,7 @@ from moorage_testkit.fakes.contexts import Context
 from moorage_testkit.fakes.differs import TarDiffer
 from moorage_testkit.fakes.metadata import MemoryMetadata
 from moorage_transfer_local.plugin import MANY, Config, UnpackConfig, configured_snapshotter, differs_for, plugin
-from moorage_transfer_local.pulls import LocalTransfer
+from moorage_transfer_local.transfers import LocalTransfer
 
 
 def test_it_is_containerds_plugin() -> None:

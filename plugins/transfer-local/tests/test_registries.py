@@ -1,4 +1,4 @@
-"""Registries: what one answer after another leads to. Redirects, secrets and mirrors at large are in test_pulls."""
+"""Registries: what one answer after another leads to. Redirects, secrets and mirrors at large are in test_transfers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpacks: stacks into snapshots, without a network. Whole images are in test_pulls."""
+"""Unpacks: stacks into snapshots, without a network. Whole images are in test_transfers."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from moorage_sdk import errors, labels
+from moorage_sdk import labels
 from moorage_sdk.content import ContentStore
 from moorage_sdk.descriptors import (
     DOCKER_CONFIG,
@@ -22,7 +22,7 @@ from moorage_sdk.descriptors import (
     Descriptor,
 )
 from moorage_tars import compressions
-from moorage_transfer_local import ingests, listings, names
+from moorage_transfer_local import ingests, listings, names, stocks
 from moorage_transfer_local.archives import Archive
 from moorage_transfer_local.documents import invalid
 from moorage_transfer_local.manifests import MAX_CHILDREN, MAX_CONFIG, Entry, parse_platform
@@ -62,21 +62,13 @@ class Converter:
         if config is None:
             raise invalid("archive", f'image config "{listed.config[:300]}" not found')
         config = replace(config, media_type=DOCKER_CONFIG)
-        platform = parse_platform(self._read(config), config)
+        platform = parse_platform(stocks.read(self.content, config.digest, MAX_CONFIG), config)
         layers = self._layers(listed.layers)
         target = self._store(listings.docker_manifest(config, layers), DOCKER_MANIFEST)
         tags = [names.normalize(tag) for tag in listed.tags]
         return [Entry(replace(target, annotations=names.as_annotations(tag)), platform) for tag in tags] or [
             Entry(target, platform)
         ]
-
-    def _read(self, config: Descriptor) -> bytes:
-        if config.size > MAX_CONFIG:
-            raise errors.ResourceExhausted(
-                f'blob "{config.digest}": {config.size} bytes, larger than the limit of {MAX_CONFIG}'
-            )
-        with self.content.reader(config.digest) as reader:
-            return reader.read_at(0, config.size) if config.size else b""
 
     def _layers(self, paths: Sequence[str]) -> list[Descriptor]:
         return [self._typed(self._packed.get(layer.digest, layer)) for layer in map(self._layer, paths)]

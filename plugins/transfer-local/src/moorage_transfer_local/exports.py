@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from moorage_sdk import digests, errors, labels, platforms, references
 from moorage_sdk.content import ContentStore
-from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor
+from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor, is_distributable
 from moorage_sdk.images import Image
 from moorage_sdk.platforms import Platform
 from moorage_sdk.transfers import Export
@@ -20,13 +20,11 @@ from moorage_transfer_local import listings, names
 from moorage_transfer_local.archives import INDEX, LAYOUT, MANIFEST
 from moorage_transfer_local.documents import dump
 from moorage_transfer_local.imports import LAYOUT_VERSION
-from moorage_transfer_local.manifests import Entry, Index, Manifest, parse
+from moorage_transfer_local.manifests import Entry, Index, Manifest, check_depth, parse
 from moorage_transfer_local.registries import MAX_MANIFEST
-from moorage_transfer_local.sessions import MAX_DEPTH
 from moorage_transfer_local.stocks import Stock
 
 PIECE = 1 << 20
-_FOREIGN = ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")
 
 
 @dataclass
@@ -102,8 +100,7 @@ class Exporter:
 
     def _tree(self, descriptor: Descriptor, depth: int) -> None:
         """Add a manifest or index with all that it lists."""
-        if depth > MAX_DEPTH:
-            raise errors.InvalidArgument(f'index "{descriptor.digest}": more than {MAX_DEPTH} within each other')
+        check_depth(descriptor, depth)
         known = self._path(descriptor) in self._blobs
         self._blob(descriptor)
         if descriptor.media_type in INDEXES | MANIFESTS and not known:
@@ -116,7 +113,7 @@ class Exporter:
     def _blob(self, descriptor: Descriptor, folder: bool = True) -> None:
         if folder:
             self._folders.add(digests.split(descriptor.digest)[0])
-        if not (self.request.skip_non_distributable and descriptor.media_type.startswith(_FOREIGN)):
+        if is_distributable(descriptor.media_type) or not self.request.skip_non_distributable:
             self._blobs[self._path(descriptor)] = descriptor
 
     def _path(self, descriptor: Descriptor) -> str:

@@ -20,10 +20,18 @@ from moorage_transfer_local import archives, names
 from moorage_transfer_local.docker_archives import Converter
 from moorage_transfer_local.documents import invalid
 from moorage_transfer_local.flights import Places
-from moorage_transfer_local.manifests import MAX_CONFIG, Entry, Index, Manifest, parse, reference_labels
+from moorage_transfer_local.manifests import (
+    MAX_CONFIG,
+    Entry,
+    Index,
+    Manifest,
+    check_depth,
+    parse,
+    reference_labels,
+)
 from moorage_transfer_local.picks import Found
 from moorage_transfer_local.registries import MAX_MANIFEST
-from moorage_transfer_local.sessions import MAX_DEPTH, Options
+from moorage_transfer_local.sessions import Options
 from moorage_transfer_local.stacks import plan
 from moorage_transfer_local.stocks import Stock
 
@@ -80,8 +88,7 @@ class Importer:
         if descriptor.digest in seen or _is_other(entry):
             return
         seen.add(descriptor.digest)
-        if depth > MAX_DEPTH:
-            raise errors.InvalidArgument(f'index "{descriptor.digest}": more than {MAX_DEPTH} within each other')
+        check_depth(descriptor, depth)
         document = parse(self.blobs.document(descriptor, MAX_MANIFEST), descriptor)
         self.blobs.label(descriptor.digest, reference_labels(document.children))
         if isinstance(document, Manifest):

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from moorage_sdk import errors
+from moorage_sdk import errors, platforms
 from moorage_sdk.content import ContentStore
 from moorage_sdk.descriptors import INDEXES, MANIFESTS, Descriptor
-from moorage_sdk.platforms import Platform, normalize
-from moorage_transfer_local.manifests import Entry, Index, Manifest, parse
+from moorage_sdk.platforms import Platform
+from moorage_transfer_local.manifests import Entry, Index, Manifest, check_depth, parse
 from moorage_transfer_local.progresses import Tracker
 from moorage_transfer_local.registries import MAX_MANIFEST
-
-MAX_DEPTH = 8
-"""Indexes within indexes that are followed."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,7 @@ class Surveyor:
 
     def _visit(self, descriptor: Descriptor, seen: str, depth: int) -> None:
         """``seen`` is what the parent's label says: registries have the children of what they have."""
-        if depth > MAX_DEPTH:
-            raise errors.InvalidArgument(f'index "{descriptor.digest}": more than {MAX_DEPTH} within each other')
+        check_depth(descriptor, depth)
         self.tracker.wanted(descriptor)
         seen = self._labels(descriptor).get(self.label, "") or seen
         if descriptor.media_type not in INDEXES | MANIFESTS:
@@ -122,16 +118,10 @@ class Surveyor:
         """Whether one platform is meant exactly (``platforms.NewMatcher`` in containerd); no platform fits all."""
         if not self.platforms or entry.platform is None:
             return True
-        offered = normalize(entry.platform)
-        return any(_same(normalize(platform), offered) for platform in self.platforms)
+        return platforms.rank(self.platforms, entry.platform) < len(self.platforms)
 
     def _labels(self, descriptor: Descriptor) -> Mapping[str, str]:
         try:
             return self.content.info(descriptor.digest).labels
         except errors.NotFound:
             return {}
-
-
-def _same(wanted: Platform, offered: Platform) -> bool:
-    alike = (wanted.os, wanted.architecture, wanted.variant) == (offered.os, offered.architecture, offered.variant)
-    return alike and wanted.os_version in ("", offered.os_version)

@@ -22,6 +22,9 @@ MAX_CONFIG = 8 << 20
 MAX_CHILDREN = 4096
 """Entries of an index or layers of a manifest; the largest public ones have some hundreds."""
 
+MAX_DEPTH = 8
+"""Indexes within indexes that are followed."""
+
 SCHEMA_1 = frozenset(
     {
         "application/vnd.docker.distribution.manifest.v1+json",
@@ -73,6 +76,12 @@ class Config:
 
     platform: Platform
     diff_ids: tuple[str, ...]
+
+
+def check_depth(descriptor: Descriptor, depth: int) -> None:
+    """Raises errors.InvalidArgument for what lies deeper within indexes than is followed; 0 is the image's target."""
+    if depth > MAX_DEPTH:
+        raise invalid(f'index "{descriptor.digest}"', f"more than {MAX_DEPTH} within each other")
 
 
 def parse(data: bytes, descriptor: Descriptor) -> Index | Manifest:

@@ -21,6 +21,7 @@ from moorage_transfer_local.manifests import (
     Entry,
     Index,
     Manifest,
+    check_depth,
     choose,
     parse,
     reference_labels,
@@ -30,9 +31,6 @@ from moorage_transfer_local.registries import MAX_MANIFEST
 from moorage_transfer_local.servers import Settings
 from moorage_transfer_local.stacks import Stack, plan
 from moorage_transfer_local.unpacks import Blobs, Unpacker
-
-MAX_DEPTH = 8
-"""Indexes within indexes that are followed."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,7 @@ class Session:
         if descriptor.digest in seen:
             return
         seen.add(descriptor.digest)
-        if depth > MAX_DEPTH:
-            raise errors.InvalidArgument(f'index "{descriptor.digest}": more than {MAX_DEPTH} within each other')
+        check_depth(descriptor, depth)
         if descriptor.media_type not in INDEXES | MANIFESTS:
             yield from self._other(descriptor, depth)
             return

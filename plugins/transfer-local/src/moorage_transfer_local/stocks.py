@@ -39,9 +39,12 @@ class Stock:
     def document(self, descriptor: Descriptor, limit: int) -> bytes:
         """A manifest or configuration. Raises errors.NotFound, errors.ResourceExhausted past ``limit`` bytes."""
         self.stop.check()
-        with self.content.reader(descriptor.digest) as reader:
-            if reader.size > limit:
-                raise errors.ResourceExhausted(
-                    f'blob "{descriptor.digest}": {reader.size} bytes, larger than the limit of {limit}'
-                )
-            return reader.read_at(0, reader.size) if reader.size else b""
+        return read(self.content, descriptor.digest, limit)
+
+
+def read(content: ContentStore, digest: str, limit: int) -> bytes:
+    """A whole blob. Raises errors.NotFound, errors.ResourceExhausted past ``limit`` bytes."""
+    with content.reader(digest) as reader:
+        if reader.size > limit:
+            raise errors.ResourceExhausted(f'blob "{digest}": {reader.size} bytes, larger than the limit of {limit}')
+        return reader.read_at(0, reader.size) if reader.size else b""

@@ -1,4 +1,4 @@
-"""Pulls: the slot's implementation, and how a pull or a push ends that nobody wants any more.
+"""Transfers: the slot's implementation, and how a pull or a push ends that nobody wants any more.
 
 A pull is one thread that walks from the reference down to layers, some that download, and the caller's, which only
 watches: it sees when the client has gone and when a server has fallen silent, and ends everything then. Pushes alike.
