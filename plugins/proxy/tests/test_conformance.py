@@ -1,6 +1,6 @@
 import pytest
 
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import Peer, Scope
 from moorage_proxy.snapshotters import ProxySnapshotter
 from moorage_proxy.stores import ProxyStore
 from moorage_testkit.suites.content import ContentSuite
@@ -10,7 +10,7 @@ from moorage_testkit.suites.snapshots import SnapshotSuite
 class TestProxySnapshotter(SnapshotSuite):
     @pytest.fixture
     def snapshotter(self, peer: Peer, namespace: str) -> ProxySnapshotter:
-        return ProxySnapshotter(peer, "native", namespace)
+        return ProxySnapshotter(peer, "native", Scope(namespace))
 
 
 class TestProxyStore(ContentSuite):
@@ -19,4 +19,4 @@ class TestProxyStore(ContentSuite):
 
     @pytest.fixture
     def store(self, peer: Peer, namespace: str) -> ProxyStore:
-        return ProxyStore(peer, namespace)
+        return ProxyStore(peer, Scope(namespace))

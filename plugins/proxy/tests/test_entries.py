@@ -17,11 +17,18 @@ def test_all_keys_are_read() -> None:
         "exports": {"root": "/x"},
         "capabilities": ["rebase"],
         "namespace": "kept",
+        "lease": "held",
     }
     decoded = PROXIES.decode({"x": entry})
     assert decoded.value == {
         "x": Proxy(
-            "io.containerd.snapshotter.v1", "unix:///run/x.sock", "linux/arm64", {"root": "/x"}, ("rebase",), "kept"
+            "io.containerd.snapshotter.v1",
+            "unix:///run/x.sock",
+            "linux/arm64",
+            {"root": "/x"},
+            ("rebase",),
+            "kept",
+            "held",
         )
     }
 

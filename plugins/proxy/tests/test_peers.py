@@ -7,7 +7,7 @@ import pytest
 
 from moorage_api.messages import version
 from moorage_proxy import peers
-from moorage_proxy.peers import Peer, Peers
+from moorage_proxy.peers import Peer, Peers, Scope
 from moorage_sdk import errors
 from moorage_testkit import daemons
 
@@ -24,7 +24,7 @@ def answering(text: str = "1") -> dict[str, dict[str, Callable[..., Any]]]:
 def ask(peer: Peer, namespace: str = "") -> str:
     from google.protobuf.empty_pb2 import Empty
 
-    answer: str = peer.call(VERSION, "Version", Empty(), namespace).version
+    answer: str = peer.call(VERSION, "Version", Empty(), Scope(namespace)).version
     return answer
 
 
@@ -88,6 +88,28 @@ def test_a_peer_that_comes_back_is_used_again(serve: Callable[..., Any], connect
             return False
 
     daemons.wait_until(back)
+
+
+def test_a_peer_that_listens_again_is_used_by_the_next_call(
+    serve: Callable[..., Any], connect: Callable[[str], Peer]
+) -> None:
+    served = serve(answering())
+    served.stop()
+    peer = connect(served.address)
+    for _ in range(5):
+        with pytest.raises(errors.Unavailable):
+            ask(peer)
+    served.start()
+    assert ask(peer) == "1"
+
+
+def test_scopes() -> None:
+    assert Scope().of("web/1/k").headers == (("containerd-namespace", "web"),)
+    assert Scope("here").of("web/1/k").namespace == "here"
+    assert Scope().of("a/b").namespace == ""
+    assert Scope().within("web").namespace == "web"
+    pinned = Scope("kept", "held", pinned=True)
+    assert pinned.within("web").headers == (("containerd-namespace", "kept"), ("containerd-lease", "held"))
 
 
 def test_a_peer_that_goes_away_ends_the_calls_that_wait_for_it(

@@ -6,6 +6,7 @@ import pytest
 from moorage_proxy import plugin
 from moorage_proxy.controllers import ProxyController
 from moorage_proxy.differs import ProxyDiffer
+from moorage_proxy.peers import Scope
 from moorage_proxy.snapshotters import ProxySnapshotter
 from moorage_proxy.stores import ProxyStore
 from moorage_sdk import config
@@ -68,5 +69,5 @@ def test_a_namespace_in_the_entry_counts_for_all(tmp_path: Path) -> None:
         for name, namespace in (("pinned", "kept"), ("free", ""))
     }
     pinned, free = (each.make(Context(tmp_path), each.config()) for each in plugin.provide({"proxy_plugins": entries}))
-    assert within(pinned, "other") is pinned
-    assert within(free, "other") is not free
+    assert within(pinned, "other")._scope == Scope("kept", pinned=True)
+    assert within(free, "other")._scope == Scope("other")

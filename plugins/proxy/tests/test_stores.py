@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import Peer, Scope
 from moorage_proxy.stores import ProxyStore
 from moorage_proxy.writers import SERVICE
 from moorage_sdk import digests, errors
@@ -18,7 +18,7 @@ DATA = bytes(range(256)) * 40_000
 
 
 def test_large_blobs_go_in_pieces(peer: Peer, namespace: str) -> None:
-    store = ProxyStore(peer, namespace)
+    store = ProxyStore(peer, Scope(namespace))
     digest = put(store, DATA)
     assert store.info(digest).size == len(DATA)
     assert read(store, digest) == DATA
@@ -41,12 +41,13 @@ def test_the_collectors_calls_are_made_for_the_namespace_in_the_reference(
     served = serve({SERVICE: {"Status": status}})
     ProxyStore(connect(served.address)).status("web/7/layer/a")
     assert served.headers["Status"]["containerd-namespace"] == "web"
-    ProxyStore(connect(served.address), "kept", pinned=True).status("web/7/layer/a")
+    ProxyStore(connect(served.address), Scope("kept", "held", pinned=True)).status("web/7/layer/a")
     assert served.headers["Status"]["containerd-namespace"] == "kept"
+    assert served.headers["Status"]["containerd-lease"] == "held"
 
 
 def test_labels_travel(peer: Peer, namespace: str) -> None:
-    store = ProxyStore(peer, namespace)
+    store = ProxyStore(peer, Scope(namespace))
     digest = digests.of(b"labelled")
     with store.writer("ref") as writer:
         writer.write(b"labelled")
@@ -57,7 +58,7 @@ def test_labels_travel(peer: Peer, namespace: str) -> None:
 
 
 def test_a_peer_killed_between_two_writes(daemon: Daemon, peer: Peer, namespace: str) -> None:
-    store = ProxyStore(peer, namespace)
+    store = ProxyStore(peer, Scope(namespace))
     writer = store.writer("ref", size=6)
     writer.write(b"abc")
     daemon.kill()
@@ -68,7 +69,7 @@ def test_a_peer_killed_between_two_writes(daemon: Daemon, peer: Peer, namespace:
         store.statuses()
     daemon.start()
     again = Peer(daemon.address)
-    store = ProxyStore(again, namespace)
+    store = ProxyStore(again, Scope(namespace))
     with store.writer("ref", size=6) as writer:  # what was written is there
         offset = writer.status().offset
         assert offset in (0, 3)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import Peer, Scope
 from moorage_proxy.stores import ProxyStore
 from moorage_proxy.writers import SERVICE, status
 from moorage_sdk import digests, errors
@@ -35,7 +35,7 @@ def script() -> Script:
 
 @pytest.fixture
 def store(script: Script, serve: Callable[..., Any], connect: Callable[[str], Peer]) -> ProxyStore:
-    return ProxyStore(connect(serve({SERVICE: {"Write": script.write}}).address), "web")
+    return ProxyStore(connect(serve({SERVICE: {"Write": script.write}}).address), Scope("web"))
 
 
 def test_the_stream_says_what_is_meant(store: ProxyStore, script: Script) -> None:
@@ -76,7 +76,7 @@ def test_a_closed_writer_takes_nothing(store: ProxyStore) -> None:
 
 
 def test_the_reference_is_free_when_close_returns(peer: Peer, namespace: str) -> None:
-    store = ProxyStore(peer, namespace)
+    store = ProxyStore(peer, Scope(namespace))
     for _ in range(20):
         with store.writer("ref") as writer:
             writer.write(b"a")

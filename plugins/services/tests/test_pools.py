@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moorage_services.pools import Lane, Pool
+from moorage_services.pools import Lane, Pool, Pools
 
 
 class Resource:
@@ -148,3 +148,15 @@ def test_a_lane_is_used_inside_its_block_only(pool: Pool) -> None:
     lane: Lane[Any] = Lane(pool, Resource)
     with pytest.raises(RuntimeError):
         asyncio.run(lane.use(Resource.work, 1))
+
+
+def test_names_do_not_share_their_threads() -> None:
+    pools, release = Pools("test", 1), threading.Event()
+    try:
+        hanging = pools.named("a").submit(release.wait)
+        assert pools.named("b").submit(lambda: 1).result(30) == 1
+        assert pools.named("a") is pools.named("a")
+        assert not hanging.done()
+    finally:
+        release.set()
+        pools.close()

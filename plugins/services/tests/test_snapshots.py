@@ -1,7 +1,7 @@
 """The snapshots service."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,17 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from moorage_api.messages import snapshots as api
 from moorage_sdk import errors
-from moorage_services.pools import Pool
+from moorage_services.pools import Pools
 from moorage_services.snapshots import SnapshotService
 from moorage_testkit.fakes.metadata import MemoryMetadata
 from moorage_testkit.fakes.snapshotters import DirectorySnapshotter
 
 
 @pytest.fixture
-def service(tmp_path: Path, pool: Pool) -> SnapshotService:
-    return SnapshotService(MemoryMetadata({"plain": DirectorySnapshotter(tmp_path / "s")}), pool)
+def service(tmp_path: Path) -> Iterator[SnapshotService]:
+    pools = Pools("test", 4)
+    yield SnapshotService(MemoryMetadata({"plain": DirectorySnapshotter(tmp_path / "s")}), pools)
+    pools.close()
 
 
 def test_a_life(service: SnapshotService, call: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ from moorage_api.convert import errors as statuses
 from moorage_api.convert import mounts, payloads, platforms, timestamps
 from moorage_api.convert import sandboxes as records
 from moorage_api.messages import sandboxes
-from moorage_proxy.peers import NAMESPACE, OPTIONS, Peer, target
+from moorage_proxy.peers import NOBODY, OPTIONS, Peer, Scope, target
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
 from moorage_sdk.sandboxes import Creation, Instance, Metric, Sandbox, SandboxController, Status
@@ -31,12 +31,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.128, 4.096
 
 
 class ProxyController(SandboxController):
-    """``name`` is what the peer is asked for. ``pinned`` replaces the namespace of every call."""
+    """``name`` is what the peer is asked for."""
 
-    def __init__(self, peer: Peer, name: str, pinned: str = "") -> None:
+    def __init__(self, peer: Peer, name: str, scope: Scope = NOBODY) -> None:
         self._peer = peer
         self._name = name
-        self._pinned = pinned
+        self._scope = scope
         self._channel: Any = None
         self._stub: Stub | None = None
 
@@ -129,6 +129,6 @@ class ProxyController(SandboxController):
             self._channel = grpc.aio.insecure_channel(target(self._peer.address), options=OPTIONS)
             self._stub = Stub(self._channel, SERVICE)
         try:
-            return await self._stub.call(method, request, metadata=((NAMESPACE, self._pinned or namespace),))
+            return await self._stub.call(method, request, metadata=self._scope.within(namespace).headers)
         except errors.Unavailable as error:
             raise self._peer.failure(statuses.CODES[errors.Unavailable], error.message) from None

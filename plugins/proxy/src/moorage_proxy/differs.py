@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage_api.convert import descriptors, mounts
 from moorage_api.messages import diff
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import NOBODY, Peer, Scope
 from moorage_sdk.content import ContentStore
 from moorage_sdk.descriptors import OCI_LAYER_GZIP, Descriptor
 from moorage_sdk.differs import Differ
@@ -23,16 +23,15 @@ SERVICE = "containerd.services.diff.v1.Diff"
 
 
 class ProxyDiffer(Differ):
-    """``namespace`` is whose content the peer works with; ``pinned`` when the configuration says so."""
+    """``scope`` says whose content the peer works with."""
 
-    def __init__(self, peer: Peer, namespace: str = "", *, pinned: bool = False) -> None:
+    def __init__(self, peer: Peer, scope: Scope = NOBODY) -> None:
         self._peer = peer
-        self._namespace = namespace
-        self._pinned = pinned
+        self._scope = scope
 
     def within(self, namespace: str) -> Self:
         """``moorage_sdk.namespaces.Namespaced``."""
-        return self if self._pinned else type(self)(self._peer, namespace)
+        return type(self)(self._peer, self._scope.within(namespace))
 
     def apply(
         self,
@@ -49,7 +48,7 @@ class ProxyDiffer(Differ):
             payloads={id: Any.FromString(payload) for id, payload in (payloads or {}).items()},
             sync_fs=sync,
         )
-        return descriptors.from_message(self._peer.call(SERVICE, "Apply", request, self._namespace).applied)
+        return descriptors.from_message(self._peer.call(SERVICE, "Apply", request, self._scope).applied)
 
     def compare(
         self,
@@ -70,4 +69,4 @@ class ProxyDiffer(Differ):
             labels=labels or {},
             source_date_epoch=None if source_date_epoch is None else Timestamp(seconds=source_date_epoch),
         )
-        return descriptors.from_message(self._peer.call(SERVICE, "Diff", request, self._namespace).diff)
+        return descriptors.from_message(self._peer.call(SERVICE, "Diff", request, self._scope).diff)

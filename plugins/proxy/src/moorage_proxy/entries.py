@@ -1,7 +1,7 @@
 """The table ``[proxy_plugins]``: which plugins are other processes, and where those listen.
 
-Keys and short names of types are those of containerd's ``ProxyPlugin`` (cmd/containerd/server/config); ``namespace`` is
-ours.
+Keys and short names of types are those of containerd's ``ProxyPlugin`` (cmd/containerd/server/config); the keys
+``namespace`` and ``lease`` are ours.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Proxy:
     """Abilities to be shown with the plugin, such as ``rebase``."""
     namespace: str = ""
     """Where everything is kept at a peer with namespaces of its own; empty is the namespace of each client."""
+    lease: str = ""
+    """The lease that everything belongs to at a peer that collects what nobody keeps; it has to exist there."""
 
     def __post_init__(self) -> None:
         if not self.address:

@@ -6,9 +6,11 @@ that of blocking gRPC, because slots block, too: a call waits in the thread that
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,20 @@ from moorage_api import methods
 from moorage_api.convert import errors as statuses
 from moorage_sdk import errors
 
+REFUSED = "failed to connect"
+"""How grpc's message of a call begins that was never sent, because nobody listens."""
+
+PROBE = 0.5
+"""Seconds to find out whether somebody listens again; a peer that lives needs none."""
+
 MAX_MESSAGE = 16 << 20
 """Bytes, both ways; ``defaults/defaults.go`` in containerd v2.3."""
 
 NAMESPACE = "containerd-namespace"
 """pkg/namespaces/grpc.go."""
+
+LEASE = "containerd-lease"
+"""core/leases/grpc.go."""
 
 UNSPOKEN = "default"
 """The namespace of what is done on nobody's behalf. Peers without namespaces do not look at it."""
@@ -41,6 +52,31 @@ OPTIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Scope:
+    """On whose behalf a peer is asked. ``pinned``: the configuration says so, whoever the client is."""
+
+    namespace: str = ""
+    lease: str = ""
+    pinned: bool = False
+
+    def within(self, namespace: str) -> Scope:
+        """The same for calls of a client's namespace."""
+        return self if self.pinned else replace(self, namespace=namespace)
+
+    def of(self, key: str) -> Scope:
+        """On nobody's behalf that of a key counts, which is ``namespace/number/key`` for a backend."""
+        return self if self.namespace or key.count("/") < 2 else replace(self, namespace=key.partition("/")[0])
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        namespace = ((NAMESPACE, self.namespace or UNSPOKEN),)
+        return (*namespace, (LEASE, self.lease)) if self.lease else namespace
+
+
+NOBODY = Scope()
+
+
 class Peer:
     """One process. Methods block and may be called from many threads."""
 
@@ -49,27 +85,28 @@ class Peer:
         self._lock = threading.Lock()
         self._channel: Any = None
         self._closed = False
+        self._refused = False  # by the last attempt to connect
         self._callables: dict[str, Callable[..., Any]] = {}
 
-    def call(self, service: str, method: str, request: Message, namespace: str = "") -> Any:
+    def call(self, service: str, method: str, request: Message, scope: Scope = NOBODY) -> Any:
         """A unary call. Returns the response; raises errors of the peer's class, errors.Unavailable without a peer."""
         with self.translated():
-            return self._prepared(service, method)(request, metadata=_headers(namespace))
+            return self._prepared(service, method)(request, metadata=scope.headers)
 
-    def receive(self, service: str, method: str, request: Message, namespace: str = "") -> Iterator[Any]:
+    def receive(self, service: str, method: str, request: Message, scope: Scope = NOBODY) -> Iterator[Any]:
         """A server-streaming call. Yields responses; giving the iteration up cancels the call."""
         with self.translated():
-            call = self._prepared(service, method)(request, metadata=_headers(namespace))
+            call = self._prepared(service, method)(request, metadata=scope.headers)
         try:
             with self.translated():
                 yield from call
         finally:
             call.cancel()
 
-    def open(self, service: str, method: str, requests: Iterable[Message], namespace: str = "") -> Any:
+    def open(self, service: str, method: str, requests: Iterable[Message], scope: Scope = NOBODY) -> Any:
         """A bidirectional call: grpc's object, to be used inside ``translated``."""
         with self.translated():
-            return self._prepared(service, method)(iter(requests), metadata=_headers(namespace))
+            return self._prepared(service, method)(iter(requests), metadata=scope.headers)
 
     def close(self) -> None:
         """End all calls. Calling it again does nothing."""
@@ -91,6 +128,7 @@ class Peer:
         """The error for a status. What the connection is to blame for names the socket; the peer's words stay."""
         ending = message.rpartition(": ")[2]
         if code == statuses.CODES[errors.Unavailable] and ending not in statuses.ENDINGS:
+            self._refused = self._refused or message.startswith(REFUSED)
             told = f'proxied plugin at "{self.address}": {message or "no connection"}: unavailable'
             return errors.Unavailable(told, hint="is the plugin's process running?")
         return statuses.error(code, message)
@@ -100,11 +138,22 @@ class Peer:
         with self._lock:
             if self._closed:
                 raise errors.Unavailable(f'proxied plugin at "{self.address}": closed: unavailable')
+            if self._refused and self._listens():
+                # grpc would let calls fail until it has waited long enough before it tries again.
+                self._channel.close()
+                self._channel, self._refused = None, False
+                self._callables.clear()
             if self._channel is None:
                 self._channel = grpc.insecure_channel(target(self.address), options=OPTIONS)
             if method.path not in self._callables:
                 self._callables[method.path] = self._callable(method)
             return self._callables[method.path]
+
+    def _listens(self) -> bool:
+        name = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
+        with closing(socket.socket(socket.AF_UNIX)) as tried:
+            tried.settimeout(PROBE)
+            return tried.connect_ex(name) == 0
 
     def _callable(self, method: methods.Method) -> Callable[..., Any]:
         kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
@@ -144,7 +193,3 @@ def target(address: str) -> str:
     if address.startswith("@"):
         return f"unix-abstract:{address[1:]}"
     return f"unix://{Path(address).absolute()}"  # grpc reads a relative one as a host name
-
-
-def _headers(namespace: str) -> tuple[tuple[str, str], ...]:
-    return ((NAMESPACE, namespace or UNSPOKEN),)

@@ -17,7 +17,7 @@ from moorage_sdk.slots import InitContext, NoConfig, Plugin, Slot
 from moorage_sdk.snapshots import SNAPSHOTTER
 
 if TYPE_CHECKING:
-    from moorage_proxy.peers import Peer, Peers
+    from moorage_proxy.peers import Peer, Peers, Scope
 
 SLOTS: Mapping[str, Slot[Any]] = {
     name: slot
@@ -50,6 +50,8 @@ def plugin(name: str, proxy: Proxy, peers: Peers) -> Plugin[Any, Any]:
     slot = SLOTS[proxy.type]
 
     def make(ctx: InitContext, config: NoConfig) -> Any:
+        from moorage_proxy.peers import Scope
+
         for key, value in {**proxy.exports, "address": proxy.address}.items():
             ctx.export(key, value)
         for each in proxy.capabilities:
@@ -58,36 +60,36 @@ def plugin(name: str, proxy: Proxy, peers: Peers) -> Plugin[Any, Any]:
             ctx.platform(proxy.platform)
         peer = peers.open(proxy.address)
         ctx.on_close(lambda: peers.close(peer))
-        return _MAKERS[slot.name](peer, name, proxy.namespace)
+        return _MAKERS[slot.name](peer, name, Scope(proxy.namespace, proxy.lease, bool(proxy.namespace)))
 
     return Plugin(slot, name, make, tables=(PROXIES,))
 
 
-def _snapshotter(peer: Peer, name: str, namespace: str) -> Any:
+def _snapshotter(peer: Peer, name: str, scope: Scope) -> Any:
     from moorage_proxy.snapshotters import ProxySnapshotter
 
-    return ProxySnapshotter(peer, name, namespace, pinned=bool(namespace))
+    return ProxySnapshotter(peer, name, scope)
 
 
-def _store(peer: Peer, name: str, namespace: str) -> Any:
+def _store(peer: Peer, name: str, scope: Scope) -> Any:
     from moorage_proxy.stores import ProxyStore
 
-    return ProxyStore(peer, namespace, pinned=bool(namespace))
+    return ProxyStore(peer, scope)
 
 
-def _differ(peer: Peer, name: str, namespace: str) -> Any:
+def _differ(peer: Peer, name: str, scope: Scope) -> Any:
     from moorage_proxy.differs import ProxyDiffer
 
-    return ProxyDiffer(peer, namespace, pinned=bool(namespace))
+    return ProxyDiffer(peer, scope)
 
 
-def _controller(peer: Peer, name: str, namespace: str) -> Any:
+def _controller(peer: Peer, name: str, scope: Scope) -> Any:
     from moorage_proxy.controllers import ProxyController
 
-    return ProxyController(peer, name, namespace)
+    return ProxyController(peer, name, scope)
 
 
-_MAKERS: Mapping[str, Callable[[Peer, str, str], Any]] = {
+_MAKERS: Mapping[str, Callable[[Peer, str, Scope], Any]] = {
     SNAPSHOTTER.name: _snapshotter,
     CONTENT.name: _store,
     DIFFER.name: _differ,

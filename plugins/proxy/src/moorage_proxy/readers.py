@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import NOBODY, Peer, Scope
 from moorage_sdk import errors
 from moorage_sdk.content import Reader
 
@@ -20,11 +20,11 @@ class ProxyReader(Reader):
     A read elsewhere than where the last one ended is a call of its own.
     """
 
-    def __init__(self, peer: Peer, digest: str, size: int, namespace: str = "") -> None:
+    def __init__(self, peer: Peer, digest: str, size: int, scope: Scope = NOBODY) -> None:
         self._peer = peer
         self._digest = digest
         self._size = size
-        self._namespace = namespace
+        self._scope = scope
         self._lock = threading.Lock()
         self._position = 0
         self._rest = b""
@@ -74,7 +74,7 @@ class ProxyReader(Reader):
 
     def _read(self, offset: int, size: int) -> Iterator[bytes]:
         request = content.ReadContentRequest(digest=self._digest, offset=offset, size=size)
-        for answer in self._peer.receive(SERVICE, "Read", request, self._namespace):
+        for answer in self._peer.receive(SERVICE, "Read", request, self._scope):
             if answer.data:
                 yield answer.data
 

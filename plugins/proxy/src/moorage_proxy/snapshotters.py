@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from moorage_api.convert import mounts
 from moorage_api.convert.snapshots import from_message, to_message
 from moorage_api.messages import snapshots
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import NOBODY, Peer, Scope
 from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Info, Snapshotter, Usage
@@ -21,20 +21,16 @@ SERVICE = "containerd.services.snapshots.v1.Snapshots"
 
 
 class ProxySnapshotter(Snapshotter):
-    """``name`` is what the peer is asked for, ``namespace`` whom it is asked for.
+    """``name`` is what the peer is asked for."""
 
-    Without a namespace that of the key counts, as the view laid over a backend makes keys: ``namespace/number/key``.
-    """
-
-    def __init__(self, peer: Peer, name: str, namespace: str = "", *, pinned: bool = False) -> None:
+    def __init__(self, peer: Peer, name: str, scope: Scope = NOBODY) -> None:
         self._peer = peer
         self._name = name
-        self._namespace = namespace
-        self._pinned = pinned
+        self._scope = scope
 
     def within(self, namespace: str) -> Self:
         """``moorage_sdk.namespaces.Namespaced``."""
-        return self if self._pinned else type(self)(self._peer, self._name, namespace)
+        return type(self)(self._peer, self._name, self._scope.within(namespace))
 
     def stat(self, key: str) -> Info:
         answer = self._call("Stat", snapshots.StatSnapshotRequest(snapshotter=self._name, key=key), key)
@@ -74,18 +70,17 @@ class ProxySnapshotter(Snapshotter):
         request = snapshots.ListSnapshotsRequest(snapshotter=self._name)
         # All of it at once: the peer may hold a transaction open for as long as somebody reads. And peers promise no
         # order.
-        answers = self._peer.receive(SERVICE, "List", request, self._namespace)
+        answers = self._peer.receive(SERVICE, "List", request, self._scope)
         found = [from_message(info) for answer in answers for info in answer.info]
         return iter(sorted(found, key=lambda info: info.name))
 
     def cleanup(self) -> None:
         """``moorage_sdk.snapshots.Cleaner``. Many peers remove at once and have nothing to offer here."""
         with suppress(errors.Unimplemented):
-            self._peer.call(SERVICE, "Cleanup", snapshots.CleanupRequest(snapshotter=self._name), self._namespace)
+            self._peer.call(SERVICE, "Cleanup", snapshots.CleanupRequest(snapshotter=self._name), self._scope)
 
     def close(self) -> None:
         """Nothing to do: the peer is closed by whoever opened it."""
 
     def _call(self, method: str, request: Message, key: str) -> Any:
-        owner = self._namespace or (key.partition("/")[0] if key.count("/") > 1 else "")
-        return self._peer.call(SERVICE, method, request, owner)
+        return self._peer.call(SERVICE, method, request, self._scope.of(key))

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from moorage_api.convert import timestamps
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import NOBODY, Peer, Scope
 from moorage_proxy.readers import ProxyReader
 from moorage_proxy.writers import SERVICE, ProxyWriter, status
 from moorage_sdk import digests, errors
@@ -18,16 +18,15 @@ from moorage_sdk.content import ContentStore, Info, Reader, Status, Writer
 
 
 class ProxyStore(ContentStore):
-    """``namespace`` is whom the peer is asked for; ``pinned`` when the configuration says so."""
+    """Blobs and ingests as the peer has them for a scope."""
 
-    def __init__(self, peer: Peer, namespace: str = "", *, pinned: bool = False) -> None:
+    def __init__(self, peer: Peer, scope: Scope = NOBODY) -> None:
         self._peer = peer
-        self._namespace = namespace
-        self._pinned = pinned
+        self._scope = scope
 
     def within(self, namespace: str) -> Self:
         """``moorage_sdk.namespaces.Namespaced``."""
-        return self if self._pinned else type(self)(self._peer, namespace)
+        return type(self)(self._peer, self._scope.within(namespace))
 
     def info(self, digest: str) -> Info:
         return _info(self._call("Info", content.InfoRequest(digest=digests.validate(digest))).info)
@@ -35,7 +34,7 @@ class ProxyStore(ContentStore):
     def walk(self) -> Iterator[Info]:
         # All of it at once: the peer may hold a transaction open for as long as somebody reads. And peers promise no
         # order.
-        answers = self._peer.receive(SERVICE, "List", content.ListContentRequest(), self._namespace)
+        answers = self._peer.receive(SERVICE, "List", content.ListContentRequest(), self._scope)
         found = [_info(info) for answer in answers for info in answer.info]
         return iter(sorted(found, key=lambda info: info.digest))
 
@@ -47,7 +46,7 @@ class ProxyStore(ContentStore):
         self._call("Delete", content.DeleteContentRequest(digest=digests.validate(digest)))
 
     def reader(self, digest: str) -> Reader:
-        return ProxyReader(self._peer, digest, self.info(digest).size, self._namespace)
+        return ProxyReader(self._peer, digest, self.info(digest).size, self._scope)
 
     def writer(self, ref: str, *, size: int = 0, expected: str = "") -> Writer:
         if not ref:
@@ -55,7 +54,7 @@ class ProxyStore(ContentStore):
         first = content.WriteContentRequest(
             action=content.STAT, ref=ref, total=size, expected=digests.validate(expected) if expected else ""
         )
-        return ProxyWriter(self._peer, first, self._owner(ref))
+        return ProxyWriter(self._peer, first, self._scope.of(ref))
 
     def status(self, ref: str) -> Status:
         return status(self._call("Status", content.StatusRequest(ref=ref), ref).status)
@@ -67,12 +66,8 @@ class ProxyStore(ContentStore):
     def abort(self, ref: str) -> None:
         self._call("Abort", content.AbortRequest(ref=ref), ref)
 
-    def _owner(self, ref: str) -> str:
-        """Without a namespace that of the reference, which is ``namespace/number/ref`` for a backend."""
-        return self._namespace or (ref.partition("/")[0] if ref.count("/") > 1 else "")
-
     def _call(self, method: str, request: Message, ref: str = "") -> Any:
-        return self._peer.call(SERVICE, method, request, self._owner(ref))
+        return self._peer.call(SERVICE, method, request, self._scope.of(ref))
 
 
 def _info(message: content.Info) -> Info:

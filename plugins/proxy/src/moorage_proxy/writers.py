@@ -10,7 +10,7 @@ import grpc
 
 from moorage_api.convert import timestamps
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer
+from moorage_proxy.peers import NOBODY, Peer, Scope
 from moorage_sdk import digests, errors
 from moorage_sdk.content import Status, Writer
 
@@ -23,11 +23,11 @@ CHUNK = 4 << 20
 class ProxyWriter(Writer):
     """``first`` is the message that opens the ingest at the peer. Making a writer raises as ContentStore.writer."""
 
-    def __init__(self, peer: Peer, first: content.WriteContentRequest, namespace: str = "") -> None:
+    def __init__(self, peer: Peer, first: content.WriteContentRequest, scope: Scope = NOBODY) -> None:
         self._peer = peer
         self._ref = first.ref
         self._requests: queue.SimpleQueue[content.WriteContentRequest | None] = queue.SimpleQueue()
-        self._stream: Any = peer.open(SERVICE, "Write", iter(self._requests.get, None), namespace)
+        self._stream: Any = peer.open(SERVICE, "Write", iter(self._requests.get, None), scope)
         try:
             opened = self._ask(first)
         except BaseException:

@@ -32,7 +32,7 @@ from moorage_services.introspections import IntrospectionService
 from moorage_services.leases import LeaseService
 from moorage_services.mounts import MountService
 from moorage_services.namespaces import NamespaceService
-from moorage_services.pools import Pool
+from moorage_services.pools import Pool, Pools
 from moorage_services.registers import Streams
 from moorage_services.sandboxers import SandboxerService
 from moorage_services.sandboxes import SandboxService
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 # One of each for all services of the daemon; a pool without work has no threads.
 STORAGE = Pool("storage", 8)
 STREAMS = Pool("streams", 8)
+SNAPSHOTS = Pools("snapshots", 8)
 LAYERS = Pool("layers", 4)
 NETWORK = Pool("network", 16)
 MOUNTS = Pool("mounts", 4)
@@ -132,7 +133,7 @@ def make_sandboxes(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_snapshots(ctx: InitContext, config: NoConfig) -> Service:
-    return GrpcService(SnapshotService(ctx.one(METADATA), STORAGE))
+    return GrpcService(SnapshotService(ctx.one(METADATA), SNAPSHOTS))
 
 
 def make_streaming(ctx: InitContext, config: NoConfig) -> Service:

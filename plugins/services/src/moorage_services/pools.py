@@ -41,6 +41,25 @@ class Pool:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
+class Pools:
+    """A pool of ``threads`` workers for each of some names, made when it is first asked for."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._name = name
+        self._threads = threads
+        self._pools: dict[str, Pool] = {}
+
+    def named(self, name: str) -> Pool:
+        """Called on the loop only."""
+        if name not in self._pools:
+            self._pools[name] = Pool(f"{self._name}-{name}", self._threads)
+        return self._pools[name]
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+
 class Lane(Generic[T]):
     """Something that blocks and must be closed, in the hands of one call that may be cancelled at any moment.
 
