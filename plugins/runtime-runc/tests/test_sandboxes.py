@@ -94,7 +94,7 @@ def test_a_disk_that_refuses_leaves_the_name_free(tmp_path: Path) -> None:
     sandboxes = opened(tmp_path)
     with pytest.raises(errors.NotFound, match="no such directory"):
         sandboxes.create("ns", "pod", tmp_path / "missing")
-    (bundle(tmp_path, "full") / f"{FILE}.partial").mkdir()
+    (bundle(tmp_path, "full") / f".{FILE}.new").mkdir()
     with pytest.raises(OSError, match="directory"):
         sandboxes.create("ns", "pod", tmp_path / "full")
     assert len(sandboxes) == 0

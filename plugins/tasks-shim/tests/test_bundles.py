@@ -10,7 +10,7 @@ import pytest
 from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
 from moorage_sys import mountinfo, mounts
-from moorage_tasks_shim.bundles import Bundles, write
+from moorage_tasks_shim.bundles import Bundles
 
 SPEC = b'{"ociVersion": "1.0.2"}'
 
@@ -130,14 +130,6 @@ def test_tidy_removes_working_directories_without_a_task_and_half_removed_ones(b
     bundles.tidy(frozenset({("ns", "alive")}))
     assert [each.name for each in (bundles.root / "ns").iterdir()] == ["alive"]
     assert [each.name for each in (bundles.state / "ns").iterdir()] == ["alive"]
-
-
-def test_write_replaces_a_file_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "f"
-    write(path, b"one")
-    write(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert [each.name for each in tmp_path.iterdir()] == ["f"]
 
 
 @pytest.mark.parametrize("spec", [None, b"", b"not json", b"[]", b'{"x": 1}'])

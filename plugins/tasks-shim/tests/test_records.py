@@ -8,6 +8,7 @@ import pytest
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle, Stdio
+from moorage_sys import files
 from moorage_tasks_shim import bootstraps, records
 from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.records import Record
@@ -54,7 +55,7 @@ def test_a_new_bundle_that_takes_no_record_goes(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "ns" / "web").mkdir(parents=True)
     records.enter(bundles, bundles.bundle("ns", "web"), Record("x"))
     assert records.load(bundles.bundle("ns", "web")) == Record("x")
-    monkeypatch.setattr(records, "write", refuse)
+    monkeypatch.setattr(files, "replace", refuse)
     with pytest.raises(OSError, match="no space"):
         records.enter(bundles, bundles.bundle("ns", "web"), Record("x"))
     assert list((tmp_path / "ns").iterdir()) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from moorage_content_local import timestamps
 from moorage_sdk import errors
 from moorage_sdk.content import Status
-from moorage_sys import paths
+from moorage_sys import files, paths
 
 CHUNK = 1 << 20
 """Bytes hashed at a time: enough for hashlib to let other threads run meanwhile."""
@@ -36,11 +36,11 @@ class Ingest:
         now = timestamps.to_text(began)
         small = {"startedat": now, "updatedat": now, **({"total": str(total)} if total else {})}
         for name, text in small.items():
-            _write(self.folder / name, text.encode())
+            files.replace(self.folder / name, text.encode())
         os.close(os.open(self.data, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         os.utime(self.data, ns=(began, began))  # updated when it was started, as long as nothing is written
         # Last, because a folder without its reference is one that a crash left half made.
-        _write(self.folder / "ref", self.ref.encode("utf-8", "surrogateescape"))
+        files.replace(self.folder / "ref", self.ref.encode("utf-8", "surrogateescape"))
 
     def status(self) -> Status:
         """Raises errors.NotFound when there is none, or only the rest of one."""
@@ -51,7 +51,7 @@ class Ingest:
 
     def touch(self, updated_at: int) -> None:
         """Record the time of the last write. Raises OSError."""
-        _write(self.folder / "updatedat", timestamps.to_text(updated_at).encode())
+        files.replace(self.folder / "updatedat", timestamps.to_text(updated_at).encode())
 
     def remove(self) -> None:
         """Raises OSError."""
@@ -88,12 +88,3 @@ def _total(folder: Path) -> int:
     except FileNotFoundError:
         return 0
     return int(text) if text.isdigit() else 0
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a small file whole, so that a reader never sees half of it."""
-    part = path.with_name(path.name + ".tmp")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
-        file.write(content)
-    part.replace(path)

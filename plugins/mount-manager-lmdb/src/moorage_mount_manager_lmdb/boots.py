@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from moorage_sys import files
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -18,10 +19,4 @@ def changed(note: Path, source: Path = BOOT_ID) -> bool:
 
 def remember(note: Path, source: Path = BOOT_ID) -> None:
     """Make the note, for good. Raises OSError."""
-    draft = note.with_suffix(".new")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="ascii") as file:
-        file.write(source.read_text("ascii"))
-        file.flush()
-        os.fsync(fd)
-    draft.replace(note)
+    files.replace(note, source.read_bytes(), flush=True)

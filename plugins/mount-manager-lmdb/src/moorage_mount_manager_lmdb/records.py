@@ -11,7 +11,7 @@ import json
 import logging
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Ending:
     """Mounts that are to be undone: the folder's number and the types of what may be in it."""
 
     number: int
-    types: tuple[str, ...] = field(default_factory=tuple)
+    types: tuple[str, ...] = ()
 
 
 class Records:

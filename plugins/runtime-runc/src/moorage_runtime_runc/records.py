@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from moorage_runtime_runc.runtimes import Settings
 from moorage_sdk import errors
 from moorage_sdk.tasks import Status, Stdio
+from moorage_sys import files
 
 FILE = "moorage-task.json"
 
@@ -61,13 +61,8 @@ class TaskRecord:
 
 def write(record: TaskRecord) -> None:
     """Replace the record in the bundle, whole or not at all. Raises OSError."""
-    target = Path(record.bundle, FILE)
-    partial = target.with_suffix(".partial")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        # json.dump encodes in Python, asdict copies everything deeply, and this is written for each event.
-        file.write(json.dumps(record, default=vars))
-    partial.replace(target)
+    # json.dump encodes in Python, asdict copies everything deeply, and this is written for each event.
+    files.replace(Path(record.bundle, FILE), json.dumps(record, default=vars).encode())
 
 
 def read(bundle: Path) -> TaskRecord:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_runtime_runc.records import Index
 from moorage_sdk import errors, identifiers, namespaces
+from moorage_sys import files
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,7 @@ class Sandbox:
     def save(self) -> None:
         """Raises OSError."""
         times = {name: getattr(self, name) for name in _TIMES}
-        partial = self.bundle / f"{FILE}.partial"
-        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump(times, file)
-        partial.replace(self.bundle / FILE)
+        files.replace(self.bundle / FILE, json.dumps(times).encode())
 
 
 class Sandboxes:

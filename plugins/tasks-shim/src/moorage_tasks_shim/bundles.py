@@ -14,7 +14,7 @@ from typing import Any
 
 from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle
-from moorage_sys import mounts, paths
+from moorage_sys import files, mounts, paths
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,7 @@ class Bundles:
         _directory(work, 0o711)
         (path / "work").symlink_to(work)
         if spec is not None:
-            write(path / "config.json", spec)
-
-
-def write(path: Path, data: bytes) -> None:
-    """Replace a file of the bundle, whole or not at all, mode 0600."""
-    draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-    draft.replace(path)
+            files.replace(path / "config.json", spec)
 
 
 def _directory(path: Path, mode: int) -> None:

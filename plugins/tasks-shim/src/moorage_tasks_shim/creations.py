@@ -11,16 +11,13 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Any as Json
 
-from google.protobuf.any_pb2 import Any
-
-from moorage_api.convert import mounts, typeurls
+from moorage_api.convert import mounts, payloads
 from moorage_api.messages import runc_options
 from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle, Creation
-from moorage_sys import faults
+from moorage_sys import faults, files
 from moorage_tasks_shim import lodgings, records
 from moorage_tasks_shim.activations import Activations
-from moorage_tasks_shim.bundles import write
 from moorage_tasks_shim.logs import ShimLog
 from moorage_tasks_shim.records import Record
 from moorage_tasks_shim.registries import Registry
@@ -116,7 +113,7 @@ class Creator:
         registry, bundle = self._registry, task.bundle
         endpoint = await task.carrier.start(bundle, creation.options)
         if task.carrier.lodges:
-            await registry.disk(write, Path(bundle.path, "sandbox"), creation.sandbox.encode())
+            await registry.disk(files.replace, Path(bundle.path, "sandbox"), creation.sandbox.encode())
         task.record = replace(task.record, endpoint=endpoint)
         if task.carrier.binary or task.carrier.lodges:  # a plugin finds its shims by itself
             await registry.disk(records.save, bundle, task.record)
@@ -154,7 +151,7 @@ async def _ask(task: Task, creation: Creation, checkpoint: str) -> int:
         stdout=stdio.stdout,
         stderr=stdio.stderr,
         checkpoint=checkpoint,
-        options=Any(type_url=options.type_url, value=options.value) if options else None,
+        options=payloads.to_optional(options),
     )
     return int(said.pid)
 
@@ -168,5 +165,5 @@ def _checkpoint(creation: Creation) -> str:
         return path
     if creation.options is None or creation.options.type_url != runc_options.Options.DESCRIPTOR.full_name:
         return ""
-    told = typeurls.unpack(Any(type_url=creation.options.type_url, value=creation.options.value))
+    told = payloads.decode(creation.options)
     return told.criu_image_path if isinstance(told, runc_options.Options) else ""

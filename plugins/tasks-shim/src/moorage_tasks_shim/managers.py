@@ -6,9 +6,7 @@ import asyncio
 import builtins
 from collections.abc import Mapping
 
-from google.protobuf.any_pb2 import Any
-
-from moorage_api.convert import timestamps, typeurls
+from moorage_api.convert import payloads, timestamps
 from moorage_api.messages import types
 from moorage_sdk import errors, identifiers
 from moorage_sdk.events import Payload
@@ -75,7 +73,7 @@ class ShimTaskManager(TaskManager):
             stdin=stdio.stdin,
             stdout=stdio.stdout,
             stderr=stdio.stderr,
-            spec=_any(spec),
+            spec=payloads.to_message(spec),
         )
 
     async def get(self, namespace: str, id: str, exec_id: str = "") -> Process:
@@ -111,26 +109,29 @@ class ShimTaskManager(TaskManager):
 
     async def pids(self, namespace: str, id: str) -> builtins.list[Pid]:
         said = await (await self._task(namespace, id)).ask("Pids")
-        return [Pid(each.pid, _payload(each.info) if each.HasField("info") else None) for each in said.processes]
+        return [
+            Pid(each.pid, payloads.from_message(each.info) if each.HasField("info") else None)
+            for each in said.processes
+        ]
 
     async def update(
         self, namespace: str, id: str, resources: Payload | None, annotations: Mapping[str, str] | None = None
     ) -> None:
         task = await self._task(namespace, id)
-        await task.call("Update", resources=_any(resources), annotations=dict(annotations or {}))
+        await task.call("Update", resources=payloads.to_optional(resources), annotations=dict(annotations or {}))
 
     async def stats(self, namespace: str, id: str) -> Payload:
-        return _payload((await (await self._task(namespace, id)).ask("Stats")).stats)
+        return payloads.from_message((await (await self._task(namespace, id)).ask("Stats")).stats)
 
     async def checkpoint(self, namespace: str, id: str, path: str, options: Payload | None) -> None:
-        await (await self._task(namespace, id)).call("Checkpoint", path=path, options=_any(options))
+        await (await self._task(namespace, id)).call("Checkpoint", path=path, options=payloads.to_optional(options))
 
     async def info(self, options: Payload) -> Payload:
         """What a runtime says of itself: ``containerd.types.RuntimeRequest`` in, ``RuntimeInfo`` out.
 
         Raises errors.InvalidArgument for another request, errors.NotFound and errors.Unavailable about the binary.
         """
-        request = typeurls.unpack(Any(type_url=options.type_url, value=options.value))
+        request = payloads.decode(options)
         if not isinstance(request, types.RuntimeRequest):
             raise errors.InvalidArgument(f'request of type "{options.type_url}": unknown: invalid argument')
         asked = request.options.SerializeToString() if request.HasField("options") else b""
@@ -149,11 +150,3 @@ class ShimTaskManager(TaskManager):
             return None  # deleted meanwhile
         except errors.Error:
             return task.unknown()
-
-
-def _any(payload: Payload | None) -> Any | None:
-    return Any(type_url=payload.type_url, value=payload.value) if payload else None
-
-
-def _payload(message: Any) -> Payload:
-    return Payload(message.type_url, message.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -33,8 +32,6 @@ from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
 from moorage_tasks_shim.sandboxes import Sandbox
 from moorage_tasks_shim.tasks import Task
-
-log = logging.getLogger(__name__)
 
 URI = "io.containerd.runtime.v2.task"
 
@@ -131,14 +128,9 @@ def _adjust(ctx: InitContext) -> Adjust | None:
 
 
 def _timeouts(table: Mapping[str, Any]) -> Timeouts:
-    """Those of the table ``[timeouts]`` that concern shims; one that cannot be read keeps its default."""
-    told: dict[str, float] = {}
-    for field, name in _TIMEOUTS.items():
-        try:
-            told |= {field: float(Duration.parse(table[name]))} if name in table else {}
-        except (ValueError, TypeError) as error:
-            log.warning("timeouts.%s: %s", name, error)
-    return Timeouts(**told)
+    """Those of the table ``[timeouts]`` that concern shims."""
+    told = TIMEOUTS.read(table)
+    return Timeouts(**{field: float(told[name]) for field, name in _TIMEOUTS.items()})
 
 
 def _passable(folder: Path) -> Path:

@@ -13,7 +13,8 @@ from pathlib import Path
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle, Stdio
-from moorage_tasks_shim.bundles import Bundles, write
+from moorage_sys import files
+from moorage_tasks_shim.bundles import Bundles
 
 NOWHERE = Stdio()
 FILE = "moorage.json"
@@ -38,12 +39,12 @@ class Record:
 def save(bundle: Bundle, record: Record) -> None:
     """Write the record, and containerd's own files if there is a binary. Raises OSError."""
     folder = Path(bundle.path)
-    write(folder / FILE, json.dumps(asdict(record)).encode())
+    files.replace(folder / FILE, json.dumps(asdict(record)).encode())
     if record.binary:
-        write(folder / BINARY, record.binary.encode())
+        files.replace(folder / BINARY, record.binary.encode())
     if (record.binary or record.sandbox) and record.endpoint:
         answer = {"version": record.endpoint.version, "address": f"unix://{record.endpoint.path}", "protocol": "ttrpc"}
-        write(folder / BOOTSTRAP, json.dumps(answer).encode())
+        files.replace(folder / BOOTSTRAP, json.dumps(answer).encode())
 
 
 def enter(bundles: Bundles, bundle: Bundle, record: Record) -> None:
