@@ -33,6 +33,11 @@ def test_a_status_is_of_its_moment() -> None:
     record.exports["root"] = "/x"
     record.capabilities.append("rebase")
     record.platforms.append("linux/arm64")
-    assert (before.exports, before.capabilities, before.platforms, before.requires) == ({}, (), (), ("beta",))
+    assert (before.exports, before.capabilities, before.platforms, before.requires) == (
+        {},
+        (),
+        (),
+        ("io.example.beta.v1",),
+    )
     assert (record.status().exports, record.status().capabilities) == ({"root": "/x"}, ("rebase",))
     assert record.status().platforms == ("linux/arm64",)

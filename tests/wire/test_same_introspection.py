@@ -49,6 +49,52 @@ def test_services_of_the_api_are_plugins(same: Any) -> None:
     same(play)
 
 
+DETAILS = [
+    "type==io.containerd.snapshotter.v1,id==overlayfs", "type==io.containerd.snapshotter.v1,id==native",
+    "type==io.containerd.content.v1,id==content", "type==io.containerd.gc.v1", "type==io.containerd.warning.v1",
+    "type==io.containerd.server.v1,id==grpc-tcp",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("filter", DETAILS)
+def test_what_plugins_tell_of_themselves(same: Any, filter: str) -> None:
+    async def play(say: Any) -> None:
+        got = await say.client.ask("introspection", "Plugins", {"filters": [filter]}, namespace="")
+        for plugin in got.plugins:
+            say.transcript.said(
+                f"Plugins({plugin.id})",
+                platforms=str([each.os for each in plugin.platforms]),
+                capabilities=str(sorted(plugin.capabilities)),
+                exports=str(sorted(plugin.exports)),
+                error=str(plugin.init_err.code),
+                ending=plugin.init_err.message.rpartition(": ")[2],
+            )
+
+    same(play, since=(2, 3))
+
+
+def test_types_that_plugins_require(moorage: Any) -> None:
+    async def talk(client: Any) -> None:
+        got = await client.ask("introspection", "Plugins", namespace="")
+        required = {each.id: set(each.requires) for each in got.plugins if each.type == "io.containerd.grpc.v1"}
+        assert {"io.containerd.metadata.v1", "io.containerd.gc.v1"} <= required["images"]
+        assert "io.containerd.warning.v1" in required["introspection"]
+        known = {plugin.type for plugin in got.plugins}
+        assert {each for some in required.values() for each in some} <= known
+
+    moorage.run(talk)
+
+
+def test_the_server(same: Any) -> None:
+    async def play(say: Any) -> None:
+        got = await say.client.ask("introspection", "Server", namespace="")
+        warned = [(each.id, each.last_occurrence.seconds > 0, bool(each.message)) for each in got.deprecations]
+        say.transcript.said("Server()", deprecations=str(warned), pidns=str(got.pidns), identity=str(len(got.uuid)))
+        assert got.pid > 1
+
+    same(play, since=(2, 2))
+
+
 def test_plugin_info(same: Any) -> None:
     async def play(say: Any) -> None:
         await say("introspection", "PluginInfo", "nothing", ns="")

@@ -48,7 +48,7 @@ class Record:
         return self.plugin.slot.type if self.plugin else self.uri.removesuffix(f".{self.id}")
 
     def status(self) -> Status:
-        requires = tuple(slot.name for slot in self.plugin.requires) if self.plugin else ()
+        requires = tuple(slot.type for slot in self.plugin.requires) if self.plugin else ()
         state, reason = (SKIP, "not started yet") if self.state == PENDING else (self.state, self.reason)
         return Status(
             self.uri,

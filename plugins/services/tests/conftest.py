@@ -24,6 +24,9 @@ class Wire:
     def cancelled(self) -> bool:
         return self.gone
 
+    def time_remaining(self) -> float | None:
+        return None
+
     async def send_initial_metadata(self, headers: Any) -> None:
         self.accepted = True
 

@@ -16,6 +16,7 @@ from moorage_sdk import errors
 from moorage_sdk.events import Payload
 from moorage_sdk.slots import Status
 from moorage_services import introspections
+from moorage_services.deprecations import Register
 from moorage_services.introspections import IntrospectionService
 from moorage_services.pools import Pool
 
@@ -25,6 +26,7 @@ STATUSES = (
     Status("io.containerd.snapshotter.v1.btrfs", "skip", "no btrfs here"),
     Status("io.containerd.grpc.v1.grpc-tcp", "failed", "no such port", requires=("io.containerd.x.v1",)),
     Status("io.containerd.gone.v1.x", "disabled", "by configuration"),
+    Status("io.containerd.grpc.v1.late", "failed", "requires x: x failed: no such port: not found"),
     Status(TASKS, "ok"),
 )
 
@@ -35,21 +37,26 @@ class Informer:
 
 
 @pytest.fixture
-def service(tmp_path: Path, pool: Pool) -> IntrospectionService:
-    return IntrospectionService(tmp_path / "uuid", lambda: STATUSES, {TASKS: Informer()}, pool)
+def register() -> Register:
+    return Register()
+
+
+@pytest.fixture
+def service(tmp_path: Path, pool: Pool, register: Register) -> IntrospectionService:
+    return IntrospectionService(tmp_path / "uuid", lambda: STATUSES, {TASKS: Informer()}, register, pool)
 
 
 def test_plugins_show_how_they_fared(service: IntrospectionService, call: Callable[..., Any]) -> None:
     said = asyncio.run(service.plugins(api.PluginsRequest(), call("")))
     found = {plugin.id: plugin for plugin in said.plugins}
-    assert list(found) == ["overlayfs", "btrfs", "grpc-tcp", "task"]
+    assert list(found) == ["overlayfs", "btrfs", "grpc-tcp", "late", "task"]
     assert found["overlayfs"].type == "io.containerd.snapshotter.v1"
     assert dict(found["overlayfs"].exports) == {"root": "/r"}
     assert list(found["overlayfs"].capabilities) == ["rebase"]
     assert not found["overlayfs"].HasField("init_err")
     assert found["btrfs"].init_err.message == "no btrfs here: skip plugin"
     assert found["grpc-tcp"].init_err.message == "no such port"
-    assert found["grpc-tcp"].init_err.code != 0
+    assert [found[id].init_err.code for id in ("btrfs", "grpc-tcp", "late")] == [2, 2, 5]
     assert list(found["grpc-tcp"].requires) == ["io.containerd.x.v1"]
 
 
@@ -66,11 +73,21 @@ def test_a_plugin_may_serve_another_platform_than_the_hosts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filter", "ids"), [("id==btrfs", ["btrfs"]), ("type~=grpc", ["grpc-tcp"]), ("platforms==x", [])]
+    ("filter", "ids"), [("id==btrfs", ["btrfs"]), ("type~=grpc", ["grpc-tcp", "late"]), ("platforms==x", [])]
 )
 def test_filters(service: IntrospectionService, call: Callable[..., Any], filter: str, ids: list[str]) -> None:
     said = asyncio.run(service.plugins(api.PluginsRequest(filters=[filter]), call("")))
     assert [plugin.id for plugin in said.plugins] == ids
+
+
+def test_the_server_tells_what_is_deprecated(
+    service: IntrospectionService, register: Register, call: Callable[..., Any]
+) -> None:
+    assert list(asyncio.run(service.server(None, call(""))).deprecations) == []
+    register.warn("cgroup-v1", "words")
+    (told,) = asyncio.run(service.server(None, call(""))).deprecations
+    assert (told.id, told.message) == ("io.containerd.deprecation/cgroup-v1", "words")
+    assert told.last_occurrence.ToNanoseconds() == register.met()[0].last_at
 
 
 def test_the_server_keeps_its_identity(service: IntrospectionService, call: Callable[..., Any], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from moorage_sdk.metadata import Collection, View
 from moorage_sdk.slots import NoConfig, Plugin, Skip
 from moorage_sdk.transfers import Pull, Push, Report, Transfer
 from moorage_services import plugin
+from moorage_services.deprecations import Register
 from moorage_services.plugin import DiffConfig
 from moorage_testkit.fakes.activations import MemoryMountManager
 from moorage_testkit.fakes.contexts import Context
@@ -57,6 +58,7 @@ def context(folder: Path, **changes: Any) -> Context:
         "transfer": {"local": Idle()},
         "mount-manager": {"lmdb": MemoryMountManager()},
         "sandbox-controller": {"shim": MemorySandboxController()},
+        "warning": {"deprecations": Register()},
     }
     return Context(folder, "io.containerd.grpc.v1.test", {**plugins, **changes})
 
@@ -98,6 +100,15 @@ def test_each_offers_methods_that_its_service_has(id: str, tmp_path: Path) -> No
     for name in service.names:
         assert methods.service(name).name == name
     assert len(service.handlers()) == 1  # which fails for a handler of a method that there is not
+
+
+def test_deprecations_are_registered_under_containerds_name(tmp_path: Path) -> None:
+    (entry,) = installed.entry_points(group="moorage.warning", name="deprecations")
+    assert entry.load() is plugin.deprecated
+    assert plugin.deprecated.uri == "io.containerd.warning.v1.deprecations"
+    met = {each.id for each in plugin.make_deprecated(context(tmp_path), NoConfig()).met()}
+    unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    assert met == (set() if unified else {"io.containerd.deprecation/cgroup-v1"})
 
 
 def test_forwarding_is_offered_to_shims(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from moorage_sdk.mounts import Mount
 from moorage_sdk.sandboxes import Sandbox
 from moorage_sdk.tasks import Stdio
 from moorage_services.checkpoints import Checkpoints
+from moorage_services.deprecations import Register
 from moorage_services.drains import Drain
 from moorage_services.pools import Pool
 from moorage_services.tasks import TaskService
@@ -44,7 +45,7 @@ def house(pool: Pool, tmp_path: Path) -> Callable[[], House]:
         view.sandboxes.create(Sandbox("pod", Runtime("")))
         for id, sandbox in (("web", "pod"), ("stray", "unknown")):
             view.containers.create(Container(id, Runtime("io.containerd.runc.v2", OPTIONS), SPEC, sandbox=sandbox))
-        return House(TaskService(metadata, manager, Checkpoints((), pool, tmp_path), Drain()), manager)
+        return House(TaskService(metadata, manager, Checkpoints((), pool, tmp_path), Drain(), Register()), manager)
 
     return make
 
@@ -85,6 +86,17 @@ def test_where_the_sandbox_is_may_be_told(house: Callable[[], House], call: Call
     asyncio.run(run())
 
 
+def test_a_client_that_tells_it_by_options_of_runc_is_deprecated(
+    call: Callable[..., Any], pool: Pool, tmp_path: Path
+) -> None:
+    metadata, register = MemoryMetadata(), Register()
+    metadata.view("ns").containers.create(Container("web", Runtime("io.containerd.runc.v2"), SPEC))
+    service = TaskService(metadata, MemoryTasks(), Checkpoints((), pool, tmp_path), Drain(), register)
+    told = runc_options.Options(task_api_address="ttrpc+unix:///old")
+    asyncio.run(service.create(create(options=typeurls.pack(told)), call()))
+    assert [each.id.rpartition("/")[2] for each in register.met()] == ["runc-options-task-api-address"]
+
+
 def test_a_sandbox_without_a_record_is_none(house: Callable[[], House], call: Callable[..., Any]) -> None:
     async def run() -> None:
         here = house()
@@ -117,7 +129,7 @@ def test_options_of_an_unknown_type_are_invalid(house: Callable[[], House], call
 def test_a_container_without_a_spec_runs_nothing(call: Callable[..., Any], pool: Pool, tmp_path: Path) -> None:
     metadata = MemoryMetadata()
     metadata.view("ns").containers.records["web"] = Container("web", Runtime("r"))  # type: ignore[attr-defined]
-    service = TaskService(metadata, MemoryTasks(), Checkpoints((), pool, tmp_path), Drain())
+    service = TaskService(metadata, MemoryTasks(), Checkpoints((), pool, tmp_path), Drain(), Register())
     with pytest.raises(errors.FailedPrecondition, match="has no spec"):
         asyncio.run(service.create(create(), call()))
 

@@ -7,10 +7,12 @@ statuses of them, for all services at one place.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
+from moorage_sdk import callers
 from moorage_sdk.metadata import Metadata, View
 from moorage_sdk.services import Service
 
@@ -107,9 +109,19 @@ def bound(handler: Handler) -> Callable[[Any, Any], Awaitable[Any]]:
     """The function that grpc calls."""
 
     async def handle(request: Any, context: Any) -> Any:
-        return await handler(request, Call(context))
+        caller = _caller(context)
+        callers.CURRENT.set(caller)  # in the context of this call's own task
+        try:
+            return await handler(request, Call(context))
+        finally:
+            caller.leave()
 
     return handle
+
+
+def _caller(context: Any) -> callers.Caller:
+    left = context.time_remaining()
+    return callers.Caller(None if left is None else time.monotonic() + left)
 
 
 def selected(entries: Iterable[Any], filters: Sequence[str], lookup: Callable[[Any], Any]) -> list[Any]:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from moorage_api.convert import errors as codes
-from moorage_api.convert import payloads
+from moorage_api.convert import payloads, timestamps
 from moorage_api.convert import platforms as platform_messages
 from moorage_api.messages import introspection, rpc_status
 from moorage_sdk import errors, platforms
+from moorage_sdk.deprecations import Deprecation, Deprecations
 from moorage_sdk.events import Payload
 from moorage_sdk.slots import Status
 from moorage_services import lookups
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.pools import Pool
+from moorage_sys import files
 
 PLATFORM_TYPES = frozenset(
     {
@@ -51,11 +53,17 @@ class IntrospectionService:
     name = "containerd.services.introspection.v1.Introspection"
 
     def __init__(
-        self, identity: Path, statuses: Callable[[], tuple[Status, ...]], informers: Mapping[str, Any], storage: Pool
+        self,
+        identity: Path,
+        statuses: Callable[[], tuple[Status, ...]],
+        informers: Mapping[str, Any],
+        deprecations: Deprecations,
+        storage: Pool,
     ) -> None:
         self._identity = identity
         self._statuses = statuses
         self._informers = informers
+        self._deprecations = deprecations
         self._storage = storage
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -69,6 +77,7 @@ class IntrospectionService:
             uuid=await self._storage.run(identity, self._identity),
             pid=os.getpid(),
             pidns=Path("/proc/self/ns/pid").stat().st_ino,
+            deprecations=map(_warning, self._deprecations.met()),
         )
 
     async def plugin_info(
@@ -113,13 +122,7 @@ def identity(file: Path) -> str:
 
 def _create(file: Path) -> str:
     made = str(uuid.uuid4())
-    draft = file.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="ascii") as opened:
-        opened.write(made)
-        opened.flush()
-        os.fsync(opened.fileno())
-    draft.rename(file)
+    files.replace(file, made.encode("ascii"), flush=True)
     return made
 
 
@@ -141,8 +144,15 @@ def to_message(status: Status) -> introspection.Plugin:
 
 
 def _failure(status: Status) -> rpc_status.Status:
-    message = f"{status.reason}: {SKIPPED}" if status.state == "skip" else status.reason
-    return rpc_status.Status(code=codes.CODES[errors.Error], message=message or status.state)
+    """The class of the first cause, which is at the end of the chain of reasons as it is at the end of Go's errors."""
+    if status.state == "skip":
+        return rpc_status.Status(code=codes.CODES[errors.Error], message=f"{status.reason}: {SKIPPED}")
+    return rpc_status.Status(code=codes.code_of(status.reason), message=status.reason or status.state)
+
+
+def _warning(met: Deprecation) -> introspection.DeprecationWarning:
+    last = timestamps.to_message(met.last_at)
+    return introspection.DeprecationWarning(id=met.id, message=met.message, last_occurrence=last)
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from moorage_sdk import errors
 from moorage_sdk.activations import MOUNT_MANAGER
 from moorage_sdk.collectors import COLLECTOR
+from moorage_sdk.deprecations import DEPRECATIONS, Deprecations
 from moorage_sdk.differs import DIFFER, Differ
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.garbage import Planner
@@ -17,6 +18,7 @@ from moorage_sdk.services import SERVICE, TTRPC_SERVICE, Service
 from moorage_sdk.slots import InitContext, NoConfig, Plugin, Skip
 from moorage_sdk.tasks import TASKS
 from moorage_sdk.transfers import TRANSFER
+from moorage_services import deprecations
 from moorage_services.calls import GrpcService
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.containers import ContainerService
@@ -76,6 +78,12 @@ def make_content(ctx: InitContext, config: NoConfig) -> Service:
     return GrpcService(ContentService(ctx.one(METADATA), STORAGE, STREAMS))
 
 
+def make_deprecated(ctx: InitContext, config: NoConfig) -> Deprecations:
+    register = deprecations.Register()
+    deprecations.look_at_host(register)
+    return register
+
+
 def make_diff(ctx: InitContext, config: DiffConfig) -> Service:
     return GrpcService(DiffService(ctx.one(METADATA), _ordered(ctx, config.default), LAYERS, sync=config.sync_fs))
 
@@ -106,7 +114,7 @@ def make_images(ctx: InitContext, config: NoConfig) -> Service:
 def make_introspection(ctx: InitContext, config: NoConfig) -> Service:
     managers = tuple(ctx.all(TASKS).values())
     informers = {TASK_MANAGER: managers[0]} if managers else {}
-    return GrpcService(IntrospectionService(ctx.root / "uuid", ctx.statuses, informers, STORAGE))
+    return GrpcService(IntrospectionService(ctx.root / "uuid", ctx.statuses, informers, ctx.one(DEPRECATIONS), STORAGE))
 
 
 def make_leases(ctx: InitContext, config: NoConfig) -> Service:
@@ -143,7 +151,7 @@ def make_streaming(ctx: InitContext, config: NoConfig) -> Service:
 
 def make_tasks(ctx: InitContext, config: NoConfig) -> Service:
     checkpoints = Checkpoints(tuple(ctx.all(DIFFER).values()), LAYERS, ctx.state)
-    return GrpcService(TaskService(ctx.one(METADATA), ctx.one(TASKS), checkpoints, DRAIN))
+    return GrpcService(TaskService(ctx.one(METADATA), ctx.one(TASKS), checkpoints, DRAIN, ctx.one(DEPRECATIONS)))
 
 
 def make_transfer(ctx: InitContext, config: NoConfig) -> Service:
@@ -169,13 +177,14 @@ def _ordered(ctx: InitContext, names: tuple[str, ...]) -> tuple[Differ, ...]:
 
 containers = Plugin(SERVICE, "containers", make_containers, requires=(METADATA,))
 content = Plugin(SERVICE, "content", make_content, requires=(METADATA,))
+deprecated = Plugin(DEPRECATIONS, "deprecations", make_deprecated)
 diff = Plugin(SERVICE, "diff", make_diff, DiffConfig, requires=(METADATA, DIFFER))
 events = Plugin(SERVICE, "events", make_events, requires=(EXCHANGE,))
 forwarding = Plugin(TTRPC_SERVICE, "events", make_forwarding, requires=(EXCHANGE,))
 gc = Plugin(SERVICE, "gc", make_gc, requires=(METADATA, COLLECTOR))
 healthcheck = Plugin(SERVICE, "healthcheck", make_healthcheck)
 images = Plugin(SERVICE, "images", make_images, requires=(METADATA, COLLECTOR))
-introspection = Plugin(SERVICE, "introspection", make_introspection, requires=(TASKS,))
+introspection = Plugin(SERVICE, "introspection", make_introspection, requires=(TASKS, DEPRECATIONS))
 leases = Plugin(SERVICE, "leases", make_leases, requires=(METADATA, COLLECTOR))
 mounts = Plugin(SERVICE, "mounts", make_mounts, requires=(MOUNT_MANAGER,))
 namespaces = Plugin(SERVICE, "namespaces", make_namespaces, requires=(METADATA,))
@@ -183,6 +192,6 @@ sandboxers = Plugin(SERVICE, "sandbox-controllers", make_sandboxers, requires=(S
 sandboxes = Plugin(SERVICE, "sandboxes", make_sandboxes, requires=(METADATA,))
 snapshots = Plugin(SERVICE, "snapshots", make_snapshots, requires=(METADATA,))
 streaming = Plugin(SERVICE, "streaming", make_streaming, requires=(METADATA,))
-tasks = Plugin(SERVICE, "tasks", make_tasks, requires=(METADATA, TASKS, DIFFER))
+tasks = Plugin(SERVICE, "tasks", make_tasks, requires=(METADATA, TASKS, DIFFER, DEPRECATIONS))
 transfer = Plugin(SERVICE, "transfer", make_transfer, requires=(METADATA, TRANSFER))
 version = Plugin(SERVICE, "version", make_version)

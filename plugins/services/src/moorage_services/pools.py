@@ -7,6 +7,7 @@ with the first work and are few: the interpreter lets one run at a time anyway, 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -30,7 +31,8 @@ class Pool:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"moorage-{name}")
 
     def submit(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> Future[R]:
-        return self._executor.submit(work, *args, **kwargs)
+        # The context goes along, and with it who waits for the result (``moorage_sdk.callers``).
+        return self._executor.submit(contextvars.copy_context().run, work, *args, **kwargs)
 
     async def run(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """The result of ``work``. A caller that is cancelled gives up waiting; work that has begun goes on."""

@@ -19,9 +19,10 @@ from moorage_api.convert import descriptors, mounts, payloads, timestamps
 from moorage_api.messages import task_types, tasks, types
 from moorage_sdk import errors
 from moorage_sdk.containers import Container
+from moorage_sdk.deprecations import Deprecations
 from moorage_sdk.metadata import Metadata
 from moorage_sdk.tasks import Creation, TaskManager
-from moorage_services import lookups, processes
+from moorage_services import deprecations, lookups, processes
 from moorage_services.calls import Call, Handler
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.drains import Drain
@@ -39,11 +40,19 @@ class Addressed(Protocol):
 class TaskService:
     name = "containerd.services.tasks.v1.Tasks"
 
-    def __init__(self, metadata: Metadata, manager: TaskManager, checkpoints: Checkpoints, drain: Drain) -> None:
+    def __init__(
+        self,
+        metadata: Metadata,
+        manager: TaskManager,
+        checkpoints: Checkpoints,
+        drain: Drain,
+        register: Deprecations,
+    ) -> None:
         self._metadata = metadata
         self._manager = manager
         self._checkpoints = checkpoints
         self._drain = drain
+        self._deprecations = register
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -72,6 +81,7 @@ class TaskService:
             raise errors.FailedPrecondition(f'container "{container.id}": has no spec: failed precondition')
         runtime = request.runtime_path or container.runtime.name
         address, version = processes.task_api(request)
+        deprecations.look_at_task(self._deprecations, request, address, version)
         creation = Creation(
             id=container.id,
             runtime=runtime,

@@ -43,6 +43,12 @@ def test_an_empty_message_becomes_the_verdict_both_ways(kind: type[sdk.Error], c
     assert errors.error(code, "").message == verdict
 
 
+@pytest.mark.parametrize(("kind", "code", "verdict"), ROWS)
+def test_a_message_tells_its_class_by_its_end(kind: type[sdk.Error], code: int, verdict: str) -> None:
+    assert errors.code_of(f'plugin "x": a: b: {verdict}') == errors.code_of(verdict) == code
+    assert errors.code_of(f"x: {verdict} at all") == errors.code_of("") == 2
+
+
 def test_the_table_has_every_class_of_the_contracts() -> None:
     classes = {each for each in vars(sdk).values() if isinstance(each, type) and issubclass(each, sdk.Error)}
     assert set(errors.CODES) == set(errors.VERDICTS) == classes == {row[0] for row in ROWS}

@@ -73,7 +73,7 @@ class Status:
     """How one plugin fared: ``state`` is ``ok``, ``skip``, ``failed`` or ``disabled``; ``reason`` explains all but ok.
 
     The reason of a plugin that failed for another one names that one and repeats its reason, down to the first cause.
-    ``platforms`` are specifiers (``linux/arm64``); none for a plugin that serves the host's.
+    ``requires`` are types of slots, ``platforms`` specifiers (``linux/arm64``); none for one that serves the host's.
     """
 
     uri: str

@@ -72,6 +72,12 @@ def code(error: BaseException) -> int:
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), CODES[errors.Error])
 
 
+def code_of(message: str) -> int:
+    """The code of the class that a message ends in (``image "x": not found``); UNKNOWN where it ends in none."""
+    verdict = message.rpartition(": ")[2]
+    return next((CODES[kind] for kind, known in VERDICTS.items() if verdict == known), CODES[errors.Error])
+
+
 def text(error: BaseException) -> str:
     """The message for the peer: never empty, never a traceback. A group's members take a line each."""
     if isinstance(error, BaseExceptionGroup):
