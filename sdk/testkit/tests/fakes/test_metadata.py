@@ -102,3 +102,13 @@ def test_sandboxes() -> None:
     sandboxes.delete("s")
     with pytest.raises(errors.NotFound):
         sandboxes.get("s")
+
+
+def test_extensions_are_replaced_one_by_one_or_all_together() -> None:
+    view, old, new = MemoryMetadata().view("a"), Payload("o", b""), Payload("n", b"")
+    view.containers.create(Container("c", Runtime("r"), old, extensions={"x": old, "y": old}))
+    view.sandboxes.create(Sandbox("s", Runtime("r"), extensions={"x": old, "y": old}))
+    one, two = Container("c", Runtime("r"), extensions={"x": new}), Sandbox("s", Runtime("r"), extensions={"x": new})
+    for paths, expected in ((("extensions.x",), {"x": new, "y": old}), (("extensions",), {"x": new})):
+        assert view.containers.update(one, paths).extensions == expected
+        assert view.sandboxes.update(two, paths).extensions == expected

@@ -96,6 +96,9 @@ class MemoryContainers(Containers):
         named = paths or allowed
         after = replace(before, updated_at=time.time_ns())
         after = replace(after, labels=masks.update_map(before.labels, container.labels, named))
+        after = replace(
+            after, extensions=masks.update_map(before.extensions, container.extensions, named, "extensions")
+        )
         for path, field in {"spec": "spec", "image": "image", "snapshotkey": "snapshot_key"}.items():
             if path in named:
                 after = replace(after, **{field: getattr(container, field)})
@@ -131,7 +134,8 @@ class MemorySandboxes(Sandboxes):
         named = paths or allowed
         after = replace(before, updated_at=time.time_ns())
         after = replace(after, labels=masks.update_map(before.labels, sandbox.labels, named))
-        for field in ("spec", "runtime", "extensions"):
+        after = replace(after, extensions=masks.update_map(before.extensions, sandbox.extensions, named, "extensions"))
+        for field in ("spec", "runtime"):
             if field in named:
                 after = replace(after, **{field: getattr(sandbox, field)})
         self.records[sandbox.id] = after

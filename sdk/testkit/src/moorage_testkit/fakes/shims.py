@@ -103,13 +103,17 @@ class Shim:
         service = methods.service(name)
         return bind(service.methods, {method: self._handler(service, method) for method in service.methods})
 
+    async def _begin(self, method: str) -> None:
+        """Count a call, and let it hang or fail as the test says."""
+        self.calls[method] += 1
+        if method in self.hang:
+            await asyncio.get_running_loop().create_future()
+        if method in self.fail:
+            raise self.fail[method]
+
     def _handler(self, service: methods.Service, method: str) -> Any:
         async def handle(request: Any, call: Call) -> Any:
-            self.calls[method] += 1
-            if method in self.hang:
-                await asyncio.get_running_loop().create_future()
-            if method in self.fail:
-                raise self.fail[method]
+            await self._begin(method)
             response = service.methods[method].response
             key = (call.value(NAMESPACE), request.id, getattr(request, "exec_id", ""))
             return await getattr(self, f"_{method.lower()}")(request, key, response)
@@ -118,11 +122,7 @@ class Shim:
 
     def _sandbox_handler(self, service: methods.Service, method: str) -> Any:
         async def handle(request: Any, call: Call) -> Any:
-            self.calls[method] += 1
-            if method in self.hang:
-                await asyncio.get_running_loop().create_future()
-            if method in self.fail:
-                raise self.fail[method]
+            await self._begin(method)
             key = (call.value(NAMESPACE), request.sandbox_id)
             if method != "CreateSandbox" and key not in (self.sandboxes or {}):
                 raise errors.NotFound(f"sandbox {request.sandbox_id}: not found")
