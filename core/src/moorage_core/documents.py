@@ -78,8 +78,8 @@ def load(path: str) -> tuple[list[Document], list[Fault]]:
     """Read a file and all that it imports, in the order in which they override each other.
 
     Imports are followed breadth first and relative to their file; a file is read once, by its path without ``..``, so
-    cycles end. A pattern may
-    match nothing, a plain path must exist. None may be of a newer version than the first that says one.
+    cycles end. A pattern may match nothing, a plain path must exist. None may be of a newer version than the first that
+    says one.
     """
     documents: list[Document] = []
     faults: list[Fault] = []

@@ -13,6 +13,7 @@ from moorage_sdk.events import Envelope, Subscription
 _log = logging.getLogger(__name__)
 
 _OBJECTS = 300
+"""Bytes of an envelope's Python objects, about."""
 
 
 class BoundedSubscription(Subscription):
@@ -95,5 +96,5 @@ class BoundedSubscription(Subscription):
 
 
 def _size(envelope: Envelope) -> int:
-    """Bytes that it holds, about: what clients choose, and the objects around it."""
+    """Bytes that it holds, about: what clients choose the length of, and the objects around it."""
     return len(envelope.event.value) + len(envelope.topic) + _OBJECTS

@@ -48,7 +48,7 @@ def thing(namespace: str, kind: str, name: str) -> Node:
 
 
 def object(node: Node) -> Object:
-    """The same for those outside."""
+    """What a node is to those outside: a thing has the kind that its owner says."""
     if node.kind is Kind.THING:
         kind, _, name = node.key.partition("/")
         return Object(kind, node.namespace, name)
