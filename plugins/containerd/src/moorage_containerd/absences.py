@@ -58,7 +58,6 @@ _PLUGINS: Mapping[str, tuple[str, ...]] = {
     _PART: (
         "io.containerd.lease.v1.manager",
         "io.containerd.streaming.v1.manager",
-        "io.containerd.warning.v1.deprecations",
         "io.containerd.service.v1.containers-service",
         "io.containerd.service.v1.content-service",
         "io.containerd.service.v1.images-service",
