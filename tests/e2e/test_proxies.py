@@ -223,6 +223,27 @@ def test_a_peer_that_hangs_holds_up_nobody_else(peer: Peer, front: Daemon) -> No
     asyncio.run(asyncio.wait_for(ask(), 60))
 
 
+def test_clients_that_give_up_leave_no_thread_behind_with_a_peer_that_hangs(peer: Peer, front: Daemon) -> None:
+    peer.start()
+    front.ctr("snapshots", "--snapshotter", "far", "prepare", "a")
+
+    async def ask() -> None:
+        async with connect(front.address) as client:
+            snapshots = client.snapshots("far")
+            (peer.base / "hang").touch()
+            hanging = [asyncio.create_task(snapshots.prepare(f"b-{number}")) for number in range(32)]
+            await asyncio.sleep(0.5)
+            assert not any(task.done() for task in hanging)
+            for task in hanging:
+                task.cancel()
+            assert (await asyncio.wait_for(snapshots.stat("a"), 20)).name == "a"
+            (peer.base / "hang").unlink()
+
+    asyncio.run(ask())
+    front.ctr("snapshots", "--snapshotter", "far", "rm", "a")
+    wait_until(lambda: peer.trees() == [], 30)
+
+
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Layout, images.Image]]:
     if not registries.available():

@@ -178,6 +178,25 @@ def test_what_cannot_be_recorded_is_taken_back(rig: Any, view: Any) -> None:
     assert [info.kind for info in rig.layers.infos.values()] == [Kind.COMMITTED]
 
 
+@pytest.mark.parametrize("kind", [errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded])
+def test_what_a_backend_may_have_made_before_it_was_lost_is_collected(
+    rig: Any, view: Any, kind: type[errors.Error], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.database.collect()
+    prepare = rig.layers.prepare
+
+    def lost(*arguments: Any) -> Any:
+        prepare(*arguments)
+        raise kind("peer: gone")
+
+    monkeypatch.setattr(rig.layers, "prepare", lost)
+    with pytest.raises(kind):
+        view.prepare("web")
+    assert [key.rpartition("/")[2] for key in rig.layers.infos] == ["web"]
+    rig.database.collect()
+    assert rig.layers.infos == {}
+
+
 def test_the_second_of_two_that_prepare_a_key_gives_way(rig: Any, view: Any) -> None:
     original = rig.layers.prepare
 

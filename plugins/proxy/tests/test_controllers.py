@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -117,3 +118,30 @@ def test_a_peer_that_is_away_is_unavailable_at_once(run: Run, served: Any) -> No
 def test_the_namespace_goes_along(run: Run, served: Any) -> None:
     run(lambda controller: controller.status("web", "none"))
     assert served.headers["Status"]["containerd-namespace"] == "web"
+
+
+def test_waiting_that_is_given_up_is_given_up_at_the_peer(run: Run, served: Any) -> None:
+    reached, gone = threading.Event(), threading.Event()
+
+    async def wait(request: Any, context: Any) -> Any:
+        reached.set()
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
+
+    served.stop()
+    served.services[SERVICE]["Wait"] = wait
+    served.start()
+
+    async def give_up(controller: ProxyController) -> None:
+        waiting = asyncio.create_task(controller.wait("ns", "box"))
+        while not reached.is_set():
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    run(give_up)
+    assert gone.wait(30)

@@ -1,14 +1,19 @@
+import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from google.protobuf.empty_pb2 import Empty
 
 from moorage_api.messages import version
 from moorage_proxy import peers
 from moorage_proxy.peers import Peer, Peers, Scope
-from moorage_sdk import errors
+from moorage_sdk import callers, errors
+from moorage_sdk.callers import Caller
 from moorage_testkit import daemons
 
 VERSION = "containerd.services.version.v1.Version"
@@ -22,8 +27,6 @@ def answering(text: str = "1") -> dict[str, dict[str, Callable[..., Any]]]:
 
 
 def ask(peer: Peer, namespace: str = "") -> str:
-    from google.protobuf.empty_pb2 import Empty
-
     answer: str = peer.call(VERSION, "Version", Empty(), Scope(namespace)).version
     return answer
 
@@ -115,8 +118,6 @@ def test_scopes() -> None:
 def test_a_peer_that_goes_away_ends_the_calls_that_wait_for_it(
     serve: Callable[..., Any], connect: Callable[[str], Peer]
 ) -> None:
-    import asyncio
-
     reached = threading.Event()
 
     async def hang(request: Any, context: Any) -> Any:
@@ -139,6 +140,43 @@ def test_a_peer_that_goes_away_ends_the_calls_that_wait_for_it(
     served.stop()
     waiting.join(30)
     assert [type(error) for error in ended] == [errors.Unavailable]
+
+
+def test_the_peer_is_told_that_the_caller_has_gone(serve: Callable[..., Any], connect: Callable[[str], Peer]) -> None:
+    reached, gone = threading.Event(), threading.Event()
+
+    async def hang(request: Any, context: Any) -> Any:
+        reached.set()
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
+
+    peer, caller = connect(serve({VERSION: {"Version": hang}}).address), Caller()
+    context = contextvars.copy_context()
+    context.run(callers.CURRENT.set, caller)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(context.run, ask, peer)
+        assert reached.wait(30)
+        caller.leave()
+        assert isinstance(asking.exception(30), errors.Cancelled)
+    assert gone.wait(30)
+
+
+def test_the_callers_deadline_is_the_peers(serve: Callable[..., Any], connect: Callable[[str], Peer]) -> None:
+    told: list[float] = []
+
+    async def answer(request: Any, context: Any) -> Any:
+        told.append(context.time_remaining())
+        await asyncio.sleep(600)
+
+    peer = connect(serve({VERSION: {"Version": answer}}).address)
+    context = contextvars.copy_context()
+    context.run(callers.CURRENT.set, Caller(time.monotonic() + 2))
+    with pytest.raises(errors.DeadlineExceeded):
+        context.run(ask, peer)
+    assert 0 < told[0] <= 2
 
 
 def test_a_closed_peer_takes_no_calls(serve: Callable[..., Any]) -> None:

@@ -1,15 +1,17 @@
 """Calls, and services made of handlers."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
 
-from moorage_sdk import errors
+from moorage_sdk import callers, errors
 from moorage_services import calls
 from moorage_services.calls import Call, GrpcService
+from moorage_services.pools import Pool
 from moorage_testkit.fakes.metadata import MemoryMetadata
 
 
@@ -69,6 +71,45 @@ def test_a_service_offers_its_handlers_on_grpc(wire: Callable[..., Any]) -> None
     (handler,) = service.handlers()
     assert isinstance(handler, grpc.GenericRpcHandler)
     assert asyncio.run(calls.bound(Offered().version)(None, wire((calls.NAMESPACE, "a")))) == "a"
+
+
+def test_work_in_threads_knows_who_waits_for_it(wire: Callable[..., Any], pool: Pool) -> None:
+    async def handler(request: Any, call: Call) -> callers.Caller | None:
+        return await pool.run(callers.current)
+
+    context = wire()
+    context.time_remaining = lambda: 600.0
+    caller = asyncio.run(calls.bound(handler)(None, context))
+    assert 0 < caller.remaining() <= 600
+    assert asyncio.run(calls.bound(handler)(None, wire())).remaining() is None
+    assert callers.current() is None
+
+
+def test_work_in_threads_learns_that_its_caller_has_gone(wire: Callable[..., Any], pool: Pool) -> None:
+    entered, gone = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        caller = callers.current()
+        assert caller is not None
+        with caller.watched(gone.set):
+            entered.set()
+            return gone.wait(30)
+
+    async def run() -> bool:
+        future: Any = None
+
+        async def handler(request: Any, call: Call) -> None:
+            nonlocal future
+            future = pool.submit(work)
+            await asyncio.sleep(600)
+
+        calling = asyncio.ensure_future(calls.bound(handler)(None, wire()))
+        while not entered.is_set():
+            await asyncio.sleep(0.01)
+        calling.cancel()
+        return bool(await asyncio.wrap_future(future))
+
+    assert asyncio.run(run())
 
 
 def test_selected_refuses_a_malformed_filter() -> None:

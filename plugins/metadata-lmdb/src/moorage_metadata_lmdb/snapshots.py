@@ -126,6 +126,9 @@ class SnapshotView(Snapshotter):
                 mounts = create(row.backend, parent_key, inherited(kept))
             except errors.AlreadyExists as error:
                 self._adopt(target, parent, parent_key, kept, error)
+            except (errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded):
+                self._ledger.soil(self._layers.name)  # a backend in another process may have made it all the same
+                raise
             now = time.time_ns()
             plan = _Plan(replace(row, created_at=now, updated_at=now), True, parent_key)
             self._record(plan, announce=not read_only)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from moorage_api import methods
 from moorage_api.convert import errors as statuses
-from moorage_sdk import errors
+from moorage_sdk import callers, errors
 
 REFUSED = "failed to connect"
 """How grpc's message of a call begins that was never sent, because nobody listens."""
@@ -86,12 +86,21 @@ class Peer:
         self._channel: Any = None
         self._closed = False
         self._refused = False  # by the last attempt to connect
-        self._callables: dict[str, Callable[..., Any]] = {}
+        self._callables: dict[str, Any] = {}
 
     def call(self, service: str, method: str, request: Message, scope: Scope = NOBODY) -> Any:
-        """A unary call. Returns the response; raises errors of the peer's class, errors.Unavailable without a peer."""
+        """A unary call. Returns the response; raises errors of the peer's class, errors.Unavailable without a peer.
+
+        Ends with whoever waits for it: errors.Cancelled, errors.DeadlineExceeded.
+        """
+        caller = callers.current()
         with self.translated():
-            return self._prepared(service, method)(request, metadata=scope.headers)
+            prepared = self._prepared(service, method)
+            if caller is None:
+                return prepared(request, metadata=scope.headers)
+            pending = prepared.future(request, metadata=scope.headers, timeout=caller.remaining())
+            with caller.watched(pending.cancel):
+                return pending.result()
 
     def receive(self, service: str, method: str, request: Message, scope: Scope = NOBODY) -> Iterator[Any]:
         """A server-streaming call. Yields responses; giving the iteration up cancels the call."""
@@ -121,6 +130,8 @@ class Peer:
         """Turns what grpc raises into errors of ``moorage_sdk``."""
         try:
             yield
+        except grpc.FutureCancelledError:
+            raise errors.Cancelled(f'proxied plugin at "{self.address}": given up: context canceled') from None
         except grpc.RpcError as error:
             raise self.failure(error.code().value[0], error.details() or "") from None
 
@@ -133,7 +144,7 @@ class Peer:
             return errors.Unavailable(told, hint="is the plugin's process running?")
         return statuses.error(code, message)
 
-    def _prepared(self, service: str, name: str) -> Callable[..., Any]:
+    def _prepared(self, service: str, name: str) -> Any:
         method = methods.service(service).methods[name]
         with self._lock:
             if self._closed:
@@ -155,14 +166,13 @@ class Peer:
             tried.settimeout(PROBE)
             return tried.connect_ex(name) == 0
 
-    def _callable(self, method: methods.Method) -> Callable[..., Any]:
+    def _callable(self, method: methods.Method) -> Any:
         kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
-        prepared: Callable[..., Any] = getattr(self._channel, "_".join(kind))(
+        return getattr(self._channel, "_".join(kind))(
             method.path,
             request_serializer=method.request.SerializeToString,
             response_deserializer=method.response.FromString,
         )
-        return prepared
 
 
 class Peers:
