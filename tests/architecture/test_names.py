@@ -14,7 +14,14 @@ CONTAINERD_NAMES = {
     "moorage-content-local": "io.containerd.content.v1.content",
     "moorage-tasks-shim": "io.containerd.runtime.v2.task",
 }
-WITHOUT_PLUGINS = {"moorage.slots", "moorage.config", "moorage.hooks", "moorage.provider", "moorage.verb"}
+WITHOUT_PLUGINS = {
+    "moorage.slots",
+    "moorage.config",
+    "moorage.hooks",
+    "moorage.provider",
+    "moorage.verb",
+    "moorage.command",
+}
 NAMED_BY_SUBJECT = {"moorage-services", "moorage-cli", "moorage-containerd", "moorage-proxy", "moorage-cri"}
 
 

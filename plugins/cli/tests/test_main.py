@@ -118,7 +118,16 @@ def test_a_contributed_verb_is_looked_up_by_name(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     assert main.invoke(["extra"]) == 7
-    assert asked == [{"group": "moorage.verb", "name": "extra"}]
+    assert asked == [{"group": "moorage.command", "name": "extra"}]
+
+
+def test_verbs_of_the_daemons_program_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry_points(group: str, name: str) -> list[object]:
+        assert group != "moorage.verb", "what is there is no command of click"
+        return []
+
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+    assert main.invoke(["publish"]) == 2
 
 
 def test_a_reader_who_has_enough() -> None:

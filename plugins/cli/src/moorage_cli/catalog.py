@@ -51,5 +51,8 @@ SECTIONS: dict[str, dict[str, Verb]] = {
 
 VERBS = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
 
-ENTRY_POINTS = "moorage.verb"
-"""Group in which other distributions contribute verbs; looked up only for a verb that is not in the table."""
+ENTRY_POINTS = "moorage.command"
+"""Group in which other distributions contribute commands; looked up only for a verb that is not in the table.
+
+Not ``moorage.verb``, whose entries are called by the daemon's program and are no commands of click.
+"""
