@@ -15,9 +15,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc.aio
 import pytest
 
+from moorage_api.calling import Stub
+from moorage_api.messages import sandboxes, types
 from moorage_client.clients import connect
 from moorage_sdk import errors, platforms
 from moorage_sdk.transfers import Pull, Unpack
@@ -94,10 +98,11 @@ root = "{base}/snapshots"
 
 
 class Peer:
-    """The snapshotter's process."""
+    """A plugin's process."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, program: str = SNAPSHOTTER) -> None:
         self.base = base
+        self.program = program
         self.config = CONFIG.format(base=base)
         self.process: subprocess.Popen[bytes] | None = None
         (base / "remote").mkdir()
@@ -105,7 +110,7 @@ class Peer:
     def start(self) -> None:
         with open(self.base / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", SNAPSHOTTER, str(self.base)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [sys.executable, "-c", self.program, str(self.base)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         wait_until((self.base / "far.sock").exists, daemons.START)
 
@@ -316,6 +321,66 @@ def test_content_and_differ_may_be_another_daemons(kind: str, archive: Path) -> 
             assert front.ctr("images", "check").stdout.count("complete") == 1
             front.ctr("images", "rm", "--sync", BUSYBOX)
             wait_until(lambda: not ours & set(other.ctr("-n", "kept", "content", "ls", "-q").stdout.split()))
+
+
+SANDBOXER = """
+# A sandbox controller as a process of its own; what runs in it ends with it.
+import asyncio, sys
+import grpc.aio
+from moorage_api import serving
+from moorage_services.calls import bound
+from moorage_services.drains import Drain
+from moorage_services.sandboxers import SandboxerService
+from moorage_testkit.fakes.events import MemoryExchange
+from moorage_testkit.fakes.sandboxes import MemorySandboxController
+
+async def main():
+    service = SandboxerService({"far": MemorySandboxController()}, MemoryExchange(), Drain())
+    handlers = {name: bound(handler) for name, handler in service.handlers().items()}
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((serving.handler(service.name, handlers),))
+    server.add_insecure_port(f"unix://{sys.argv[1]}/far.sock")
+    await server.start()
+    await server.wait_for_termination()
+
+asyncio.run(main())
+"""
+
+
+def test_sandboxes_may_be_run_by_another_process() -> None:
+    with daemons.directory() as far, daemons.directory() as near:
+        peer = Peer(far, SANDBOXER)
+        peer.start()
+        config = f'version = 4\n[proxy_plugins.far]\ntype = "sandbox"\naddress = "{far}/far.sock"\n'
+        try:
+            with Daemon(daemons.moorage(config), near) as front:
+                asyncio.run(_sandboxed(front, peer))
+        finally:
+            peer.kill()
+
+
+async def _sandboxed(front: Daemon, peer: Peer) -> None:
+    metadata = [("containerd-namespace", NAMESPACE)]
+    async with grpc.aio.insecure_channel(f"unix://{front.address}") as channel:
+        stub = Stub(channel, "containerd.services.sandbox.v1.Controller")
+
+        async def ask(method: str, **fields: Any) -> Any:
+            request = stub.service.methods[method].request(sandbox_id="box", sandboxer="far", **fields)
+            return await stub.call(method, request, metadata=metadata, timeout=60)
+
+        await ask("Create", sandbox=types.Sandbox(sandbox_id="box", sandboxer="far"))
+        assert (await ask("Start")).pid == 100
+        waiting = asyncio.create_task(ask("Wait"))
+        assert (await ask("Status")).state == "SANDBOX_READY"
+        assert (await ask("Platform")).platform.os == "linux"
+        await ask("Stop", timeout_secs=1)
+        assert (await waiting).exit_status == 137
+        peer.kill()
+        with pytest.raises(errors.Unavailable, match=r"far\.sock"):
+            await ask("Status")
+        # The daemon's own controller does not mind.
+        own = sandboxes.ControllerStatusRequest(sandbox_id="none", sandboxer="shim")
+        assert (await stub.call("Status", own, metadata=metadata, timeout=60)).state == ""
 
 
 def test_what_cannot_be_a_proxy_is_told_with_its_line(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from moorage_testkit.suites.snapshots import SnapshotSuite
 
 class TestProxySnapshotter(SnapshotSuite):
     @pytest.fixture
-    def snapshotter(self, peer: Peer, namespace: str) -> ProxySnapshotter:
-        return ProxySnapshotter(peer, "native", Scope(namespace))
+    def snapshotter(self, both: tuple[Peer, Scope]) -> ProxySnapshotter:
+        peer, scope = both
+        return ProxySnapshotter(peer, "native", scope)
 
 
 class TestProxyStore(ContentSuite):
@@ -18,5 +19,5 @@ class TestProxyStore(ContentSuite):
     truncates = False
 
     @pytest.fixture
-    def store(self, peer: Peer, namespace: str) -> ProxyStore:
-        return ProxyStore(peer, Scope(namespace))
+    def store(self, both: tuple[Peer, Scope]) -> ProxyStore:
+        return ProxyStore(*both)
