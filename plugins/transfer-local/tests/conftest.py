@@ -20,9 +20,9 @@ from moorage_testkit.fakes.metadata import MemoryMetadata
 from moorage_testkit.fakes.rebasing import RebasingSnapshotter
 from moorage_testkit.images import LAYERED, Layout, layered, multi_platform, push
 from moorage_testkit.registries import Proxy, Registry, available
+from moorage_transfer_local.options import Options
 from moorage_transfer_local.retries import Policy
 from moorage_transfer_local.servers import Settings
-from moorage_transfer_local.sessions import Options
 from moorage_transfer_local.transfers import LocalTransfer
 from moorage_transfer_local.transports import Timeouts
 

@@ -1,4 +1,4 @@
-"""Pulls from a real registry, through a proxy that misbehaves where the test says so."""
+"""Transfers: pulls from a real registry, through a proxy that misbehaves where the test says so."""
 
 from __future__ import annotations
 

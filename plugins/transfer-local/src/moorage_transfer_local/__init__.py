@@ -3,7 +3,7 @@
 The modules, from the wire upwards: ``pools`` and ``transports`` (one HTTP hop), ``credentials`` (challenges and
 tokens), ``servers`` (requests that survive a bad server), ``registries`` (one repository), ``hosts``
 (where an image lives), ``manifests`` (what is said about it), ``fetches`` (one blob), ``stacks`` and ``unpacks``
-(layers), ``sessions`` (a pull), ``transfers`` (all of it).
+(layers), ``pulls``, ``transfers`` (all of it).
 
 Pushes: ``destinations`` (one repository), ``inventories`` (what an image consists of, in order), ``uploads`` (one
 blob), ``pushes``.

@@ -29,9 +29,9 @@ from moorage_transfer_local.manifests import (
     parse,
     reference_labels,
 )
+from moorage_transfer_local.options import Options
 from moorage_transfer_local.picks import Found
 from moorage_transfer_local.registries import MAX_MANIFEST
-from moorage_transfer_local.sessions import Options
 from moorage_transfer_local.stacks import plan
 from moorage_transfer_local.stocks import Stock
 

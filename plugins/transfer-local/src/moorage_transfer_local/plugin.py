@@ -12,8 +12,8 @@ from moorage_sdk.metadata import METADATA
 from moorage_sdk.slots import InitContext, Plugin
 from moorage_sdk.snapshots import SNAPSHOTTER
 from moorage_sdk.transfers import TRANSFER, Transfer
+from moorage_transfer_local.options import Options
 from moorage_transfer_local.servers import Settings
-from moorage_transfer_local.sessions import Options
 from moorage_transfer_local.transfers import LocalTransfer
 from moorage_transfer_local.transports import Timeouts
 

@@ -34,11 +34,12 @@ from moorage_transfer_local.exports import Exporter
 from moorage_transfer_local.fetches import Fetcher
 from moorage_transfer_local.flights import Flights, Places
 from moorage_transfer_local.imports import Importer
+from moorage_transfer_local.options import Options
 from moorage_transfer_local.progresses import Tracker
+from moorage_transfer_local.pulls import PullSession
 from moorage_transfer_local.pushes import PushSession
 from moorage_transfer_local.registries import Repository
 from moorage_transfer_local.servers import Settings
-from moorage_transfer_local.sessions import Options, Session
 from moorage_transfer_local.stocks import Stock
 from moorage_transfer_local.stops import SLICE, Stop
 from moorage_transfer_local.uploads import Uploader
@@ -74,7 +75,7 @@ class LocalTransfer(Transfer):
                 stop,
             )
             with _workers(self._options.downloads + 1, "download") as downloads:
-                session = Session(pull, leased, fetcher, downloads, self._options, self._unpacking)
+                session = PullSession(pull, leased, fetcher, downloads, self._options, self._unpacking)
                 return _watched(session.run, stop, repository)
 
     def import_archive(self, view: View, request: Import, report: Report) -> list[Image]:

@@ -1,4 +1,4 @@
-"""Sessions: what of an image is fetched, and what is refused."""
+"""Pulls: what of an image is fetched, and what is refused."""
 
 from __future__ import annotations
 
