@@ -278,6 +278,7 @@ class Comparison:
         async def talk(client: Client) -> None:
             scene = Scene(client, self.name, self.peer, places)
             scenes.append(scene)
+            daemon.namespaces |= {scene.namespace}  # so that what runc leaves of it goes with the daemon
             await client.verdict("leases", "Create", {"id": "scene"}, namespace=scene.namespace)
             async with scene.events():
                 await play(scene)
