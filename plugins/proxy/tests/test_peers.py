@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.messages import version
+from moorage_api.messages import content, version
 from moorage_proxy import peers
 from moorage_proxy.peers import Peer, Peers, Scope
 from moorage_sdk import callers, errors
 from moorage_sdk.callers import Caller
 from moorage_testkit import daemons
 
+CONTENT = "containerd.services.content.v1.Content"
 VERSION = "containerd.services.version.v1.Version"
 
 
@@ -206,3 +207,20 @@ def test_an_address_has_one_peer_until_its_last_user_goes(serve: Callable[..., A
 def test_spellings_of_sockets() -> None:
     assert peers.target("/run/x.sock") == "unix:///run/x.sock"
     assert peers.target("@moorage") == "unix-abstract:moorage"
+
+
+def test_a_list_that_nobody_waits_for_is_given_up(serve: Callable[..., Any], connect: Callable[[str], Peer]) -> None:
+    reached = threading.Event()
+
+    async def hang(request: Any, context: Any) -> None:
+        reached.set()
+        await asyncio.sleep(600)
+
+    peer = connect(serve({CONTENT: {"List": hang}}).address)
+    caller, context = Caller(), contextvars.copy_context()
+    context.run(callers.CURRENT.set, caller)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(context.run, list, peer.receive(CONTENT, "List", content.ListContentRequest()))
+        assert reached.wait(30)
+        caller.leave()
+        assert isinstance(listing.exception(30), errors.Cancelled)

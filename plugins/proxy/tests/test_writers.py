@@ -1,4 +1,8 @@
+import asyncio
+import contextvars
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,7 +11,7 @@ from moorage_api.messages import content
 from moorage_proxy.peers import Peer, Scope
 from moorage_proxy.stores import ProxyStore
 from moorage_proxy.writers import SERVICE, status
-from moorage_sdk import digests, errors
+from moorage_sdk import callers, digests, errors
 
 
 class Script:
@@ -86,3 +90,23 @@ def test_the_reference_is_free_when_close_returns(peer: Peer, namespace: str) ->
 def test_the_status_of_an_ingest_is_read() -> None:
     told = status(content.Status(ref="r", offset=1, total=2, expected="sha256:a"))
     assert (told.ref, told.offset, told.total, told.expected) == ("r", 1, 2, "sha256:a")
+
+
+def test_a_writer_whose_client_has_gone_waits_for_no_peer(
+    serve: Callable[..., Any], connect: Callable[[str], Peer]
+) -> None:
+    reached = threading.Event()
+
+    async def hang(requests: AsyncIterator[Any], context: Any) -> None:
+        async for _ in requests:
+            reached.set()
+            await asyncio.sleep(600)
+
+    store, caller = ProxyStore(connect(serve({SERVICE: {"Write": hang}}).address)), callers.Caller()
+    context = contextvars.copy_context()
+    context.run(callers.CURRENT.set, caller)
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(context.run, store.writer, "ref")
+        assert reached.wait(30)
+        caller.leave()
+        assert isinstance(opening.exception(30), errors.Cancelled)

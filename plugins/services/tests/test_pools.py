@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from moorage_sdk import callers, errors
 from moorage_services.pools import Lane, Pool, Pools
 
 
@@ -160,3 +161,32 @@ def test_names_do_not_share_their_threads() -> None:
     finally:
         release.set()
         pools.close()
+
+
+@pytest.mark.parametrize("opening", [True, False])
+def test_a_lane_tells_what_it_waits_for_that_the_caller_has_gone(pool: Pool, opening: bool) -> None:
+    entered, gone = threading.Event(), threading.Event()
+
+    def hang(*arguments: Any) -> Any:
+        caller = callers.current()
+        assert caller is not None
+        with caller.watched(gone.set):
+            entered.set()
+            assert gone.wait(30)
+        raise errors.Cancelled("given up")
+
+    async def work() -> None:
+        callers.CURRENT.set(callers.Caller())
+        async with Lane(pool, hang if opening else Resource) as lane:
+            await lane.use(hang)
+
+    async def run() -> None:
+        working = asyncio.create_task(work())
+        while not entered.is_set():
+            await asyncio.sleep(0.01)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(working, 60)
+
+    asyncio.run(run())
+    assert gone.is_set()

@@ -104,10 +104,11 @@ class Peer:
 
     def receive(self, service: str, method: str, request: Message, scope: Scope = NOBODY) -> Iterator[Any]:
         """A server-streaming call. Yields responses; giving the iteration up cancels the call."""
+        caller = callers.current() or callers.Caller()
         with self.translated():
-            call = self._prepared(service, method)(request, metadata=scope.headers)
+            call = self._prepared(service, method)(request, metadata=scope.headers, timeout=caller.remaining())
         try:
-            with self.translated():
+            with self.translated(), caller.watched(call.cancel):
                 yield from call
         finally:
             call.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
@@ -11,7 +12,7 @@ import grpc
 from moorage_api.convert import timestamps
 from moorage_api.messages import content
 from moorage_proxy.peers import NOBODY, Peer, Scope
-from moorage_sdk import digests, errors
+from moorage_sdk import callers, digests, errors
 from moorage_sdk.content import Status, Writer
 
 SERVICE = "containerd.services.content.v1.Content"
@@ -28,6 +29,8 @@ class ProxyWriter(Writer):
         self._ref = first.ref
         self._requests: queue.SimpleQueue[content.WriteContentRequest | None] = queue.SimpleQueue()
         self._stream: Any = peer.open(SERVICE, "Write", iter(self._requests.get, None), scope)
+        self._watching = ExitStack()
+        self._watching.enter_context((callers.current() or callers.Caller()).watched(self._stream.cancel))
         try:
             opened = self._ask(first)
         except BaseException:
@@ -99,6 +102,7 @@ class ProxyWriter(Writer):
             pass  # an ingest that is over, for whatever reason, is closed
         finally:
             stream.cancel()
+            self._watching.close()
 
     def _ask(self, request: content.WriteContentRequest) -> content.WriteContentResponse:
         if self._stream is None:

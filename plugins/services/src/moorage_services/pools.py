@@ -13,6 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
+from moorage_sdk import callers
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -82,7 +84,8 @@ class Lane(Generic[T]):
         del self._open  # it may hold a message of megabytes, and the lane of a cancelled call waits for a collection
         try:
             await asyncio.wrap_future(self._opened)
-        except BaseException:
+        except BaseException as error:
+            _told(error)
             await asyncio.shield(self._finish())
             raise
         return self
@@ -97,6 +100,7 @@ class Lane(Generic[T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
+        _told(error)
         await asyncio.shield(self._finish())
 
     async def _finish(self) -> None:
@@ -105,3 +109,10 @@ class Lane(Generic[T]):
         opened = self._opened
         if opened is not None and not opened.cancelled() and opened.exception() is None:
             await self._pool.run(opened.result().close)
+
+
+def _told(error: BaseException | None) -> None:
+    """What is waited for before a lane is closed must know that nobody waits for its result any more."""
+    caller = callers.current()
+    if caller is not None and isinstance(error, asyncio.CancelledError):
+        caller.leave()
