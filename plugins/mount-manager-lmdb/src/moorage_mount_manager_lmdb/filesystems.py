@@ -105,10 +105,12 @@ def _run(command: list[str], fd: int) -> None:
             command, stdin=subprocess.DEVNULL, capture_output=True, pass_fds=(fd,), env=environment, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired as error:
-        raise errors.DeadlineExceeded(f'program "{command[0]}": not done within {PATIENCE:g} s') from error
+        raise errors.DeadlineExceeded(
+            f'program "{command[0]}": not done within {PATIENCE:g} s: deadline exceeded'
+        ) from error
     if done.returncode:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()[-500:]
-        raise errors.Internal(f'program "{command[0]}": exit status {done.returncode}: {said}')
+        raise errors.Internal(f'program "{command[0]}": exit status {done.returncode}: {said}: internal')
 
 
 def _exists(parent: int, name: str, path: str) -> bool:

@@ -168,7 +168,7 @@ def _decode(key: bytes, value: bytes) -> Record:
     raw_namespace, _, raw_name = key.partition(b"\0")
     name = raw_name.decode("utf-8", "surrogateescape")
     if value[:1] != _VERSION:
-        raise errors.DataLoss(f'mount "{name}": record of unknown version {value[:1].hex()}')
+        raise errors.DataLoss(f'mount "{name}": record of unknown version {value[:1].hex()}: data loss')
     fields = json.loads(value[1:])
     activation = Activation(
         name,

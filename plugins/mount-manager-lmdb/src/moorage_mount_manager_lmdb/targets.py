@@ -52,7 +52,9 @@ class Targets:
         except (OSError, errors.Error) as error:
             failed = error
         if failed is not None:
-            raise errors.FailedPrecondition(f"mounts in {self.of(ending.number)}: {failed}: failed precondition")
+            raise errors.FailedPrecondition(
+                f"mounts in {self.of(ending.number)}: {failed}: failed precondition"
+            ) from failed
 
     def strangers(self, known: Sequence[int]) -> list[int]:
         """Numbers that nobody knows, of folders that are there."""

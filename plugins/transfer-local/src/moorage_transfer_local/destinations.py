@@ -178,7 +178,7 @@ class Destination:
 
     def _session(self, response: Response, offset: int) -> Session:
         if "Location" not in response.headers:
-            raise errors.Unavailable(f"{self._subject}: registry does not say where to upload to")
+            raise errors.Unavailable(f"{self._subject}: registry does not say where to upload to: unavailable")
         response.headers["Location"] = _location(response.headers["Location"], urlsplit(response.url))
         return Session(leads(response), offset)
 
