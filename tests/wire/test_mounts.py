@@ -154,6 +154,24 @@ def test_mistakes(known: Any, folder: Path) -> None:
     known.run(run)
 
 
+@ours
+def test_a_null_byte_is_a_mistake_of_the_client(known: Any, folder: Path) -> None:
+    """It was one of ours, with Python's words for it, and a stack in the log."""
+    bind, odd = tree(folder, "a"), Mount("bind", "/tmp", ("rbind", "a\0b"))
+
+    async def run(client: Any) -> None:
+        for service, method, request in (
+            ("mounts", "Activate", {"name": "x", "mounts": plan(bind, odd), "temporary": True}),
+            ("diff", "Diff", {"left": plan(odd), "right": plan(bind)}),
+            ("diff", "Diff", {"left": plan(bind), "right": plan(odd)}),
+        ):
+            with pytest.raises(errors.InvalidArgument, match=r"null byte: invalid argument$"):
+                await client.ask(service, method, request)
+
+    known.run(run)
+    assert not mounted(known)
+
+
 def test_a_life(known: Any, folder: Path) -> None:
     bind = tree(folder, "a", "hello")
     overlay = Mount("format/overlay", "overlay", ("lowerdir={{ mount 0 }}:{{ source 0 }}",))
@@ -525,7 +543,7 @@ def test_layers_are_unpacked_onto_chains(known: Any, folder: Path) -> None:
         async with connect(known.daemon.address, "wire") as typed:
             async with typed.contents.writer("layer", size=len(layer), expected=digest) as writer:
                 await writer.write(layer)
-                await writer.commit()
+                await writer.commit(labels={"containerd.io/gc.root": "test"})
             applied = await typed.diffs.apply(Descriptor(OCI_LAYER, digest, len(layer)), chain)
             assert applied.digest == digest
             assert await names(client) == []

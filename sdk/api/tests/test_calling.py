@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from moorage_api import serving
-from moorage_api.calling import Stub
+from moorage_api.calling import Stream, Stub
 from moorage_api.messages import content, images
 from moorage_sdk import errors
 
@@ -136,3 +136,21 @@ def test_a_call_of_the_wrong_shape_is_refused_before_it_is_sent(method: str, req
                 await Stub(channel, CONTENT).call(method, request_)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"), [("Internal error from Core", errors.Aborted), ("a fault of the peer", errors.Internal)]
+)
+def test_a_write_that_the_end_of_the_call_overtakes(details: str, expected: type[errors.Error]) -> None:
+    """What grpc.aio says of it, now and then; the peer's own internal errors stay what they are."""
+
+    class Call:
+        async def write(self, request: Any) -> None:
+            nothing = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details)
+
+    async def send() -> None:
+        await Stream(Call()).send(images.GetImageRequest())
+
+    with pytest.raises(expected, match=details):
+        asyncio.run(send())

@@ -92,8 +92,11 @@ class Stream:
     async def send(self, request: Message) -> None:
         """Raises the error that the peer ended the call with, errors.Aborted when it ended without one."""
         try:
-            with _translated():
-                await self._call.write(request)
+            await self._call.write(request)
+        except grpc.RpcError as error:
+            # What grpc.aio makes of a write that the end of the call overtakes, instead of telling how it ended.
+            overtaken = error.details() == "Internal error from Core"
+            raise errors.error(_ABORTED if overtaken else error.code().value[0], error.details() or "") from None
         except asyncio.InvalidStateError:
             # What grpc.aio says of a write to a finished call; why it finished is in the call.
             raise errors.error(await self._code() or _ABORTED, await self._call.details() or "call is over") from None
