@@ -31,13 +31,15 @@ _NEVER = -62135596800
 """Go's zero time in seconds, which containerd 1 sends where others send none."""
 _PIDS = frozenset({"pid", "pidns"})
 _MADE = {
-    "made": re.compile(
-        r"(?<![\w-])\d{5,}-[\w-]{4}(?![\w-])"
-    ),  # a lease's id: a nanosecond and random bytes (core/leases/lease.go)
-    "snapshot": re.compile(r"\bsnapshots/\d+\b"),  # numbers are given by the store, for all namespaces
+    "made": re.compile(r"(?<![\w-])\d{5,}-[\w-]{4}(?![\w-])"),
+    "snapshot": re.compile(r"\bsnapshots/\d+\b"),
     "address": re.compile(r"\b0x[0-9a-f]{6,}\b"),
 }
-"""What a daemon makes up, by what stands for it."""
+"""What a daemon makes up, by what stands for it.
+
+Ids of leases are a nanosecond and random bytes (core/leases/lease.go); numbers of snapshots are given by the store, for
+all namespaces together.
+"""
 UNCLASSED = errors.Error.__name__
 _KEY = re.compile(r"(?<=\w)/\d+/(?=\w)")
 """The name of a snapshot or an ingest in its backend, which errors quote: ``<namespace>/<number>/<key>``."""
