@@ -16,7 +16,8 @@ import pytest
 
 from moorage_api import serving
 from moorage_client import clients
-from moorage_proxy.peers import Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import Scope
 from moorage_testkit import daemons
 from moorage_testkit.daemons import Daemon, Program
 

@@ -1,6 +1,7 @@
 import pytest
 
-from moorage_proxy.peers import Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import Scope
 from moorage_proxy.snapshotters import ProxySnapshotter
 from moorage_proxy.stores import ProxyStore
 from moorage_testkit.suites.content import ContentSuite

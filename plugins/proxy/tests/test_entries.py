@@ -47,6 +47,10 @@ def test_an_unknown_type_is_refused_with_those_there_are() -> None:
         ({"type": "diff"}, "proxy_plugins.x.address: required"),
         ({"address": "/x"}, "proxy_plugins.x.type: required"),
         ({"type": "diff", "address": ""}, "proxy_plugins.x: address is empty"),
+        (
+            {"type": "diff", "address": "/x", "lease": "l"},
+            "proxy_plugins.x: a lease is one of a namespace, and none is given",
+        ),
         ({"type": "diff", "address": "tcp://h:1"}, 'proxy_plugins.x: address "tcp://h:1" is no unix socket'),
     ],
 )

@@ -11,7 +11,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from moorage_api.messages import content, version
 from moorage_proxy import peers
-from moorage_proxy.peers import Peer, Peers, Scope
+from moorage_proxy.peers import Peer, Peers
+from moorage_proxy.scopes import Scope
 from moorage_sdk import callers, errors
 from moorage_sdk.callers import Caller
 from moorage_testkit import daemons
@@ -105,15 +106,6 @@ def test_a_peer_that_listens_again_is_used_by_the_next_call(
             ask(peer)
     served.start()
     assert ask(peer) == "1"
-
-
-def test_scopes() -> None:
-    assert Scope().of("web/1/k").headers == (("containerd-namespace", "web"),)
-    assert Scope("here").of("web/1/k").namespace == "here"
-    assert Scope().of("a/b").namespace == ""
-    assert Scope().within("web").namespace == "web"
-    pinned = Scope("kept", "held", pinned=True)
-    assert pinned.within("web").headers == (("containerd-namespace", "kept"), ("containerd-lease", "held"))
 
 
 def test_a_peer_that_goes_away_ends_the_calls_that_wait_for_it(

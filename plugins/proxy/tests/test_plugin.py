@@ -6,7 +6,7 @@ import pytest
 from moorage_proxy import plugin
 from moorage_proxy.controllers import ProxyController
 from moorage_proxy.differs import ProxyDiffer
-from moorage_proxy.peers import Scope
+from moorage_proxy.scopes import Scope
 from moorage_proxy.snapshotters import ProxySnapshotter
 from moorage_proxy.stores import ProxyStore
 from moorage_sdk import config

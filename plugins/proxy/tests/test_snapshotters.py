@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from moorage_api.messages import snapshots, types
+from moorage_proxy import snapshotters
 from moorage_proxy.peers import Peer
 from moorage_proxy.snapshotters import SERVICE, ProxySnapshotter
 from moorage_sdk import errors
@@ -116,3 +118,17 @@ def test_a_remote_snapshotter_says_that_it_has_the_layer(served: Any, connect: C
     served.start()
     with pytest.raises(errors.AlreadyExists, match=r'^target snapshot "sha256:a": already exists$'):
         ProxySnapshotter(connect(served.address), "far").prepare("k", "", {"containerd.io/snapshot.ref": "sha256:a"})
+
+
+def test_the_collector_does_not_wait_for_ever(
+    served: Any, connect: Callable[[str], Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(request: Any, context: Any) -> None:
+        await asyncio.sleep(600)
+
+    served.services[SERVICE]["List"] = hang
+    served.stop()
+    served.start()
+    monkeypatch.setattr(snapshotters, "PATIENCE", 0.3)
+    with pytest.raises(errors.DeadlineExceeded, match=r"^proxied plugin at .*: context deadline exceeded$"):
+        ProxySnapshotter(connect(served.address), "far").walk()

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import Scope
 from moorage_proxy.stores import ProxyStore
 from moorage_proxy.writers import SERVICE
 from moorage_sdk import digests, errors

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from moorage_api.messages import content
-from moorage_proxy.peers import Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import Scope
 from moorage_proxy.stores import ProxyStore
-from moorage_proxy.writers import SERVICE, status
+from moorage_proxy.writers import SERVICE
 from moorage_sdk import callers, digests, errors
 
 
@@ -85,11 +86,6 @@ def test_the_reference_is_free_when_close_returns(peer: Peer, namespace: str) ->
         with store.writer("ref") as writer:
             writer.write(b"a")
     assert store.status("ref").offset == 20
-
-
-def test_the_status_of_an_ingest_is_read() -> None:
-    told = status(content.Status(ref="r", offset=1, total=2, expected="sha256:a"))
-    assert (told.ref, told.offset, told.total, told.expected) == ("r", 1, 2, "sha256:a")
 
 
 def test_a_writer_whose_client_has_gone_waits_for_no_peer(

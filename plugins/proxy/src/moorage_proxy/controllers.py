@@ -18,7 +18,8 @@ from moorage_api.convert import errors as statuses
 from moorage_api.convert import mounts, payloads, platforms, timestamps
 from moorage_api.convert import sandboxes as records
 from moorage_api.messages import sandboxes
-from moorage_proxy.peers import NOBODY, OPTIONS, Peer, Scope, target
+from moorage_proxy.peers import OPTIONS, Peer, target
+from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
 from moorage_sdk.sandboxes import Creation, Instance, Metric, Sandbox, SandboxController, Status

@@ -13,7 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage_api.convert import descriptors, mounts
 from moorage_api.messages import diff
-from moorage_proxy.peers import NOBODY, Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk.content import ContentStore
 from moorage_sdk.descriptors import OCI_LAYER_GZIP, Descriptor
 from moorage_sdk.differs import Differ

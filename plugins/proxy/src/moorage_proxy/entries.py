@@ -48,6 +48,8 @@ class Proxy:
         scheme, found, _ = self.address.partition("://")
         if found and scheme != "unix":
             raise errors.InvalidArgument(f'address "{self.address}" is no unix socket')
+        if self.lease and not self.namespace:
+            raise errors.InvalidArgument("a lease is one of a namespace, and none is given")
         if self.platform:
             platforms.parse(self.platform)
 

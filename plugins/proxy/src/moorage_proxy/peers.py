@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,20 @@ from google.protobuf.message import Message
 
 from moorage_api import methods
 from moorage_api.convert import errors as statuses
+from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk import callers, errors
 
 REFUSED = "failed to connect"
 """How grpc's message of a call begins that was never sent, because nobody listens."""
+
+_OF_THE_WAY = (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled)
+"""Classes that grpc itself has words for, which do not end as those of peers do."""
 
 PROBE = 0.5
 """Seconds to find out whether somebody listens again; a peer that lives needs none."""
 
 MAX_MESSAGE = 16 << 20
 """Bytes, both ways; ``defaults/defaults.go`` in containerd v2.3."""
-
-NAMESPACE = "containerd-namespace"
-"""pkg/namespaces/grpc.go."""
-
-LEASE = "containerd-lease"
-"""core/leases/grpc.go."""
-
-UNSPOKEN = "default"
-"""The namespace of what is done on nobody's behalf. Peers without namespaces do not look at it."""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -50,31 +45,6 @@ OPTIONS = (
     # What another channel of the process knows of the same socket is of no use here.
     ("grpc.use_local_subchannel_pool", 1),
 )
-
-
-@dataclass(frozen=True)
-class Scope:
-    """On whose behalf a peer is asked. ``pinned``: the configuration says so, whoever the client is."""
-
-    namespace: str = ""
-    lease: str = ""
-    pinned: bool = False
-
-    def within(self, namespace: str) -> Scope:
-        """The same for calls of a client's namespace."""
-        return self if self.pinned else replace(self, namespace=namespace)
-
-    def of(self, key: str) -> Scope:
-        """On nobody's behalf that of a key counts, which is ``namespace/number/key`` for a backend."""
-        return self if self.namespace or key.count("/") < 2 else replace(self, namespace=key.partition("/")[0])
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        namespace = ((NAMESPACE, self.namespace or UNSPOKEN),)
-        return (*namespace, (LEASE, self.lease)) if self.lease else namespace
-
-
-NOBODY = Scope()
 
 
 class Peer:
@@ -102,9 +72,14 @@ class Peer:
             with caller.watched(pending.cancel):
                 return pending.result()
 
-    def receive(self, service: str, method: str, request: Message, scope: Scope = NOBODY) -> Iterator[Any]:
-        """A server-streaming call. Yields responses; giving the iteration up cancels the call."""
-        caller = callers.current() or callers.Caller()
+    def receive(
+        self, service: str, method: str, request: Message, scope: Scope = NOBODY, patience: float | None = None
+    ) -> Iterator[Any]:
+        """A server-streaming call. Yields responses; giving the iteration up cancels the call.
+
+        ``patience`` is in seconds, for all of it when nobody waits who would give it up.
+        """
+        caller = callers.current() or callers.Caller(None if patience is None else time.monotonic() + patience)
         with self.translated():
             call = self._prepared(service, method)(request, metadata=scope.headers, timeout=caller.remaining())
         try:
@@ -138,11 +113,11 @@ class Peer:
 
     def failure(self, code: int, message: str) -> errors.Error:
         """The error for a status. What the connection is to blame for names the socket; the peer's words stay."""
-        ending = message.rpartition(": ")[2]
-        if code == statuses.CODES[errors.Unavailable] and ending not in statuses.ENDINGS:
+        kind, ending = statuses.CLASSES.get(code, errors.Error), message.rpartition(": ")[2]
+        if kind in _OF_THE_WAY and ending not in statuses.ENDINGS:
             self._refused = self._refused or message.startswith(REFUSED)
-            told = f'proxied plugin at "{self.address}": {message or "no connection"}: unavailable'
-            return errors.Unavailable(told, hint="is the plugin's process running?")
+            told = f'proxied plugin at "{self.address}": {message or "no connection"}: {statuses.VERDICTS[kind]}'
+            return kind(told, hint="is the plugin's process running?" if kind is errors.Unavailable else "")
         return statuses.error(code, message)
 
     def _prepared(self, service: str, name: str) -> Any:

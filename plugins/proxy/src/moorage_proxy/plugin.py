@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from moorage_proxy.entries import PROXIES, Proxy
+from moorage_proxy.scopes import Scope
 from moorage_sdk import config
 from moorage_sdk.content import CONTENT
 from moorage_sdk.differs import DIFFER
@@ -17,7 +18,7 @@ from moorage_sdk.slots import InitContext, NoConfig, Plugin, Slot
 from moorage_sdk.snapshots import SNAPSHOTTER
 
 if TYPE_CHECKING:
-    from moorage_proxy.peers import Peer, Peers, Scope
+    from moorage_proxy.peers import Peer, Peers
 
 SLOTS: Mapping[str, Slot[Any]] = {
     name: slot
@@ -50,8 +51,6 @@ def plugin(name: str, proxy: Proxy, peers: Peers) -> Plugin[Any, Any]:
     slot = SLOTS[proxy.type]
 
     def make(ctx: InitContext, config: NoConfig) -> Any:
-        from moorage_proxy.peers import Scope
-
         for key, value in {**proxy.exports, "address": proxy.address}.items():
             ctx.export(key, value)
         for each in proxy.capabilities:

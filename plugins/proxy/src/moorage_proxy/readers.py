@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from moorage_api.messages import content
-from moorage_proxy.peers import NOBODY, Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk import errors
 from moorage_sdk.content import Reader
 

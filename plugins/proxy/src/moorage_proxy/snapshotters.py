@@ -12,12 +12,18 @@ from google.protobuf.message import Message
 from moorage_api.convert import mounts
 from moorage_api.convert.snapshots import from_message, to_message
 from moorage_api.messages import snapshots
-from moorage_proxy.peers import NOBODY, Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk import errors
 from moorage_sdk.mounts import Mount
 from moorage_sdk.snapshots import Info, Snapshotter, Usage
 
 SERVICE = "containerd.services.snapshots.v1.Snapshots"
+
+
+PATIENCE = 60.0
+"""Seconds for a list that no client waits for. The collector asks for one before anything else, and for those of other
+snapshotters after it."""
 
 
 class ProxySnapshotter(Snapshotter):
@@ -70,7 +76,7 @@ class ProxySnapshotter(Snapshotter):
         request = snapshots.ListSnapshotsRequest(snapshotter=self._name)
         # All of it at once: the peer may hold a transaction open for as long as somebody reads. And peers promise no
         # order.
-        answers = self._peer.receive(SERVICE, "List", request, self._scope)
+        answers = self._peer.receive(SERVICE, "List", request, self._scope, PATIENCE)
         found = [from_message(info) for answer in answers for info in answer.info]
         return iter(sorted(found, key=lambda info: info.name))
 

@@ -8,11 +8,12 @@ from typing import Any, Self
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from moorage_api.convert import timestamps
+from moorage_api.convert import contents
 from moorage_api.messages import content
-from moorage_proxy.peers import NOBODY, Peer, Scope
+from moorage_proxy.peers import Peer
 from moorage_proxy.readers import ProxyReader
-from moorage_proxy.writers import SERVICE, ProxyWriter, status
+from moorage_proxy.scopes import NOBODY, Scope
+from moorage_proxy.writers import SERVICE, ProxyWriter
 from moorage_sdk import digests, errors
 from moorage_sdk.content import ContentStore, Info, Reader, Status, Writer
 
@@ -29,18 +30,20 @@ class ProxyStore(ContentStore):
         return type(self)(self._peer, self._scope.within(namespace))
 
     def info(self, digest: str) -> Info:
-        return _info(self._call("Info", content.InfoRequest(digest=digests.validate(digest))).info)
+        return contents.info_from_message(self._call("Info", content.InfoRequest(digest=digests.validate(digest))).info)
 
     def walk(self) -> Iterator[Info]:
         # All of it at once: the peer may hold a transaction open for as long as somebody reads. And peers promise no
         # order.
         answers = self._peer.receive(SERVICE, "List", content.ListContentRequest(), self._scope)
-        found = [_info(info) for answer in answers for info in answer.info]
+        found = [contents.info_from_message(info) for answer in answers for info in answer.info]
         return iter(sorted(found, key=lambda info: info.digest))
 
     def update(self, info: Info, paths: Sequence[str] = ()) -> Info:
         told = content.Info(digest=digests.validate(info.digest), labels=info.labels)
-        return _info(self._call("Update", content.UpdateRequest(info=told, update_mask=FieldMask(paths=paths))).info)
+        return contents.info_from_message(
+            self._call("Update", content.UpdateRequest(info=told, update_mask=FieldMask(paths=paths))).info
+        )
 
     def delete(self, digest: str) -> None:
         self._call("Delete", content.DeleteContentRequest(digest=digests.validate(digest)))
@@ -57,24 +60,14 @@ class ProxyStore(ContentStore):
         return ProxyWriter(self._peer, first, self._scope.of(ref))
 
     def status(self, ref: str) -> Status:
-        return status(self._call("Status", content.StatusRequest(ref=ref), ref).status)
+        return contents.status_from_message(self._call("Status", content.StatusRequest(ref=ref), ref).status)
 
     def statuses(self) -> list[Status]:
         answer = self._call("ListStatuses", content.ListStatusesRequest())
-        return sorted(map(status, answer.statuses), key=lambda each: each.ref)
+        return sorted(map(contents.status_from_message, answer.statuses), key=lambda each: each.ref)
 
     def abort(self, ref: str) -> None:
         self._call("Abort", content.AbortRequest(ref=ref), ref)
 
     def _call(self, method: str, request: Message, ref: str = "") -> Any:
         return self._peer.call(SERVICE, method, request, self._scope.of(ref))
-
-
-def _info(message: content.Info) -> Info:
-    return Info(
-        digest=message.digest,
-        size=message.size,
-        created_at=timestamps.from_message(message.created_at),
-        updated_at=timestamps.from_message(message.updated_at),
-        labels=dict(message.labels),
-    )

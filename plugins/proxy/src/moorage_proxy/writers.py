@@ -11,7 +11,8 @@ import grpc
 
 from moorage_api.convert import timestamps
 from moorage_api.messages import content
-from moorage_proxy.peers import NOBODY, Peer, Scope
+from moorage_proxy.peers import Peer
+from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk import callers, digests, errors
 from moorage_sdk.content import Status, Writer
 
@@ -114,15 +115,3 @@ class ProxyWriter(Writer):
             raise errors.Unavailable(f'ingest "{self._ref}": the peer has ended the stream: unavailable')
         self._digest = answer.digest or getattr(self, "_digest", "")
         return answer
-
-
-def status(message: content.Status) -> Status:
-    """An ingest as the peer tells of it."""
-    return Status(
-        ref=message.ref,
-        offset=message.offset,
-        total=message.total,
-        expected=message.expected,
-        started_at=timestamps.from_message(message.started_at),
-        updated_at=timestamps.from_message(message.updated_at),
-    )
