@@ -167,6 +167,6 @@ def scale(examples: int, steps: int) -> settings:
 
 @pytest.fixture(params=["ci", pytest.param("full", marks=pytest.mark.full)])
 def scaled(request: pytest.FixtureRequest) -> Callable[[int, int], settings]:
-    """Settings for so many examples of so many steps: as given, and at the scale of a release 15 times as many."""
-    factor = 15 if request.param == "full" else 1
+    """Settings for so many examples of so many steps: as given, and at the scale of a release 12 times as many."""
+    factor = 12 if request.param == "full" else 1
     return lambda examples, steps: scale(examples * factor, steps)

@@ -280,4 +280,4 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_content_beside_its_model(start: Callable[[], Any], beside: Any, scaled: Any) -> None:
-    run_state_machine_as_test(lambda: Machine(beside(start(), Model(), seen, torn)), settings=scaled(40, 40))
+    run_state_machine_as_test(lambda: Machine(beside(start(), Model(), seen, torn)), settings=scaled(20, 40))

@@ -360,4 +360,4 @@ def test_beside_its_model(start: Callable[[], Any], beside: Any, scaled: Any, we
     def machine() -> Machine:
         return Machine(beside(start(), Model(), lambda process: process.call("names")), weights)
 
-    run_state_machine_as_test(machine, settings=scaled(45 if weights is ALL else 15, 50))
+    run_state_machine_as_test(machine, settings=scaled(25 if weights is ALL else 10, 50))

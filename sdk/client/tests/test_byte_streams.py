@@ -39,7 +39,7 @@ def test_everything_is_sent_within_the_window(grant: int) -> None:
     async def main() -> None:
         daemon: Any = Daemon()
         sending = asyncio.create_task(send(daemon, io.BytesIO(DATA)))
-        received, window = b"", 0
+        received, window = bytearray(), 0
         while True:
             if window == 0:
                 await daemon.to_client.put(transfer_types.WindowUpdate(update=grant))
@@ -48,7 +48,8 @@ def test_everything_is_sent_within_the_window(grant: int) -> None:
             if message is None:
                 break
             assert 0 < len(message.data) <= min(window, CHUNK)
-            received, window = received + message.data, window - len(message.data)
+            received += message.data
+            window -= len(message.data)
         await sending
         assert received == DATA
 
