@@ -9,10 +9,10 @@ from functools import partial
 
 from google.protobuf.empty_pb2 import Empty
 
-from moorage_api.convert import timestamps
+from moorage_api.convert import contents
 from moorage_api.messages import content
 from moorage_sdk import digests, errors
-from moorage_sdk.content import ContentStore, Info, Reader, Status
+from moorage_sdk.content import ContentStore, Info, Reader
 from moorage_sdk.metadata import Metadata
 from moorage_services import lookups
 from moorage_services.blobs import Blobs
@@ -53,12 +53,12 @@ class ContentService:
 
     async def info(self, request: content.InfoRequest, call: Call) -> content.InfoResponse:
         digests.validate(request.digest)
-        return content.InfoResponse(info=info_message(self._store(call).info(request.digest)))
+        return content.InfoResponse(info=contents.info_to_message(self._store(call).info(request.digest)))
 
     async def update(self, request: content.UpdateRequest, call: Call) -> content.UpdateResponse:
         info = Info(digests.validate(request.info.digest), labels=dict(request.info.labels))
         updated = await self._storage.run(self._store(call).update, info, tuple(request.update_mask.paths))
-        return content.UpdateResponse(info=info_message(updated))
+        return content.UpdateResponse(info=contents.info_to_message(updated))
 
     async def list(self, request: content.ListContentRequest, call: Call) -> None:
         store = self._store(call)
@@ -93,14 +93,14 @@ class ContentService:
             status = await self._storage.run(self._store(call).status, request.ref)
         except errors.Error as error:
             raise type(error)(f'could not get status for ref "{request.ref}": {error}') from None
-        return content.StatusResponse(status=status_message(status))
+        return content.StatusResponse(status=contents.status_to_message(status))
 
     async def list_statuses(self, request: content.ListStatusesRequest, call: Call) -> content.ListStatusesResponse:
         store = self._store(call)
 
         def answer() -> content.ListStatusesResponse:
             chosen = selected(store.statuses(), request.filters, lookups.status)
-            return content.ListStatusesResponse(statuses=map(status_message, chosen))
+            return content.ListStatusesResponse(statuses=map(contents.status_to_message, chosen))
 
         return await self._storage.run(answer)
 
@@ -192,25 +192,4 @@ def _read_at(reader: Reader, offset: int, size: int) -> bytes:
 
 
 def _batch(infos: Sequence[Info]) -> content.ListContentResponse:
-    return content.ListContentResponse(info=map(info_message, infos))
-
-
-def info_message(info: Info) -> content.Info:
-    return content.Info(
-        digest=info.digest,
-        size=info.size,
-        created_at=timestamps.to_message(info.created_at),
-        updated_at=timestamps.to_message(info.updated_at),
-        labels=info.labels,
-    )
-
-
-def status_message(status: Status) -> content.Status:
-    return content.Status(
-        started_at=timestamps.to_message(status.started_at),
-        updated_at=timestamps.to_message(status.updated_at),
-        ref=status.ref,
-        offset=status.offset,
-        total=status.total,
-        expected=status.expected,
-    )
+    return content.ListContentResponse(info=map(contents.info_to_message, infos))

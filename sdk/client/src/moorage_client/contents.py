@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from moorage_api.calling import Stream
-from moorage_api.convert import timestamps
+from moorage_api.convert import contents, timestamps
 from moorage_api.messages import content
 from moorage_client.calls import Caller
 from moorage_sdk import digests, errors
@@ -33,20 +33,20 @@ class Contents:
     async def info(self, digest: str) -> Info:
         """Raises errors.NotFound, errors.InvalidArgument."""
         answer = await self._caller.call(SERVICE, "Info", content.InfoRequest(digest=digest))
-        return _info(answer.info)
+        return contents.info_from_message(answer.info)
 
     async def walk(self, filters: Sequence[str] = ()) -> AsyncIterator[Info]:
         """All blobs, by digest."""
         request = content.ListContentRequest(filters=filters)
         async for answer in self._caller.receive(SERVICE, "List", request):
             for message in answer.info:
-                yield _info(message)
+                yield contents.info_from_message(message)
 
     async def update(self, info: Info, paths: Sequence[str] = ()) -> Info:
         """Change labels, all of them (no paths) or those named. Raises errors.NotFound, errors.InvalidArgument."""
         message = content.Info(digest=info.digest, labels=info.labels)
         request = content.UpdateRequest(info=message, update_mask=FieldMask(paths=paths))
-        return _info((await self._caller.call(SERVICE, "Update", request)).info)
+        return contents.info_from_message((await self._caller.call(SERVICE, "Update", request)).info)
 
     async def label(self, digest: str, labels: Mapping[str, str]) -> None:
         """Add labels and leave the others alone; an empty value removes one. Raises errors.NotFound."""
@@ -82,12 +82,12 @@ class Contents:
     async def status(self, ref: str) -> Status:
         """Of an ingest. Raises errors.NotFound."""
         answer = await self._caller.call(SERVICE, "Status", content.StatusRequest(ref=ref))
-        return _status(answer.status)
+        return contents.status_from_message(answer.status)
 
     async def statuses(self, filters: Sequence[str] = ()) -> list[Status]:
         """All ingests, by reference."""
         answer = await self._caller.call(SERVICE, "ListStatuses", content.ListStatusesRequest(filters=filters))
-        return [_status(message) for message in answer.statuses]
+        return [contents.status_from_message(message) for message in answer.statuses]
 
     async def abort(self, ref: str) -> None:
         """Throw an ingest away. Raises errors.NotFound."""
@@ -223,24 +223,3 @@ class Writer:
         if answer is None:
             raise errors.Aborted("content writer: the daemon ended the stream: aborted")
         return answer
-
-
-def _info(message: content.Info) -> Info:
-    return Info(
-        digest=message.digest,
-        size=message.size,
-        created_at=timestamps.from_message(message.created_at),
-        updated_at=timestamps.from_message(message.updated_at),
-        labels=dict(message.labels),
-    )
-
-
-def _status(message: content.Status) -> Status:
-    return Status(
-        ref=message.ref,
-        offset=message.offset,
-        total=message.total,
-        expected=message.expected,
-        started_at=timestamps.from_message(message.started_at),
-        updated_at=timestamps.from_message(message.updated_at),
-    )
