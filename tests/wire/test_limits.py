@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from moorage_api.messages import content, images, types
+from moorage_api.messages import content, images, namespaces, types
 from moorage_sdk import digests, errors
 
 HEADERS = [("containerd-namespace", "wire")]
@@ -17,19 +17,78 @@ LIMIT = 16 << 20
 GET = "/containerd.services.images.v1.Images/Get"
 
 
-@pytest.mark.parametrize(("size", "fits"), [(LIMIT - 1024, True), (LIMIT + 1, False)])
+@pytest.mark.parametrize(("size", "fits"), [(LIMIT, True), (LIMIT + 1, False)])
 def test_messages_have_a_limit_and_the_connection_survives(both: Any, size: int, fits: bool) -> None:
     async def talk(client: Any) -> None:
         async with client.stub("content").open("Write", metadata=HEADERS) as stream:
-            request = content.WriteContentRequest(action=content.WRITE, ref=f"ref-{uuid.uuid4()}", data=bytes(size))
+            request = content.WriteContentRequest(action=content.WRITE, ref=f"ref-{uuid.uuid4()}", data=bytes(LIMIT))
+            request.data = bytes(LIMIT + size - request.ByteSize())
+            assert request.ByteSize() == size
             if fits:
                 await stream.send(request)
-                assert (await stream.receive()).offset == size
+                assert (await stream.receive()).offset == len(request.data)
             else:
                 with pytest.raises(errors.ResourceExhausted):
                     await stream.send(request)
                     await stream.receive()
         assert await client.verdict("version", "Version") == "OK"
+
+    both.run(talk)
+
+
+def padded(name: str, size: int) -> namespaces.Namespace:
+    """A namespace of so many bytes, in labels of which none is too long by itself."""
+    made = namespaces.Namespace(name=name)
+    for number in range((size - 10_000) // 4_020):
+        made.labels[f"label-{number:05}"] = "x" * 4_000
+    number = 0
+    while (left := size - made.ByteSize()) > 4_000:
+        made.labels[f"rest-{number:05}"] = "x" * 2_000
+        number += 1
+    made.labels["last"] = "x" * 1_000
+    made.labels["last"] += "x" * (left - 1_012)  # what an entry of that many bytes takes beside them
+    assert made.ByteSize() == size
+    return made
+
+
+@pytest.mark.parametrize(("over", "verdict"), [(0, "OK"), (1, "ResourceExhausted")])
+def test_answers_have_the_same_limit(both: Any, over: int, verdict: str) -> None:
+    async def talk(client: Any) -> None:
+        before = (await client.ask("namespaces", "List")).ByteSize()
+        name, overhead = f"large-{over}", 5  # a tag, and four bytes of length
+        made = padded(name, LIMIT + over - before - overhead)
+        try:
+            await client.ask("namespaces", "Create", {"namespace": made})
+            assert await client.verdict("namespaces", "List") == verdict
+            assert await client.verdict("version", "Version") == "OK"
+        finally:
+            await client.ask("namespaces", "Delete", {"name": name})
+
+    both.run(talk)
+
+
+def test_a_connection_carries_more_than_a_hundred_streams(both: Any) -> None:
+    async def talk(client: Any) -> None:
+        stub = client.stub("events")
+        request = stub.service.methods["Subscribe"].request(filters=['topic=="/many"'])
+        heard: list[int] = []
+
+        async def listen(number: int) -> None:
+            async for _ in stub.receive("Subscribe", request, metadata=HEADERS):
+                heard.append(number)
+                return
+
+        listening = [asyncio.create_task(listen(number)) for number in range(150)]
+        try:
+            async with asyncio.timeout(60):
+                while len(heard) < len(listening):  # nobody says when a subscription stands
+                    await client.ask("events", "Publish", {"topic": "/many", "event": {"type_url": "t"}})
+                    await asyncio.sleep(0.1)
+        finally:
+            for each in listening:
+                each.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
+        assert sorted(heard) == list(range(150))
 
     both.run(talk)
 

@@ -1,4 +1,4 @@
-"""Certificates for servers on loopback, made by the openssl command and trusted by nobody else."""
+"""Certificates for loopback, made by the openssl command and trusted by nobody else."""
 
 from __future__ import annotations
 
@@ -23,6 +23,31 @@ def make(directory: Path, name: str = "server", address: str = "127.0.0.1") -> C
         *("-addext", f"subjectAltName=IP:{address},DNS:localhost"),
         *("-keyout", str(made.key), "-out", str(made.certificate)),
     )
+    return made
+
+
+def issue(
+    directory: Path, name: str, authority: Certificate, *, address: str = "127.0.0.1", expired: bool = False
+) -> Certificate:
+    """A certificate for servers and clients that ``authority`` signed, good for two days unless it is over already."""
+    made = Certificate(directory / f"{name}.crt", directory / f"{name}.key")
+    request, extensions = directory / f"{name}.csr", directory / f"{name}.ext"
+    _openssl(
+        *("req", "-new", "-newkey", "rsa:2048", "-nodes", "-sha256", "-subj", f"/CN={name}"),
+        *("-keyout", str(made.key), "-out", str(request)),
+    )
+    extensions.write_text(f"subjectAltName=IP:{address},DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n")
+    signing = (
+        *("x509", "-req", "-sha256", "-in", str(request), "-out", str(made.certificate), "-extfile", str(extensions)),
+        *("-CA", str(authority.certificate), "-CAkey", str(authority.key), "-CAcreateserial"),
+    )
+    if not expired:
+        _openssl(*signing, "-days", "2")
+        return made
+    try:
+        _openssl(*signing, "-not_before", "20200101000000Z", "-not_after", "20200102000000Z")
+    except RuntimeError:  # openssl before 3.4 knows no dates, and takes what later ones refuse
+        _openssl(*signing, "-days", "-1")
     return made
 
 
