@@ -54,7 +54,7 @@ class ByteSource:
         return bytes(taken)
 
     def _grant(self) -> None:
-        # Half a window at a time, or there would be an update for every message.
+        # One grant at a time, or there would be an update for every message.
         while self._granted <= WINDOW - GRANT:
             self._stream.send(transfer_types.WindowUpdate(update=GRANT))
             self._granted += GRANT
