@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from moorage_api import methods
+from moorage_api import calling, methods
 from moorage_api.convert import errors as statuses
 from moorage_proxy.scopes import NOBODY, Scope
 from moorage_sdk import callers, errors
@@ -133,7 +133,7 @@ class Peer:
             if self._channel is None:
                 self._channel = grpc.insecure_channel(target(self.address), options=OPTIONS)
             if method.path not in self._callables:
-                self._callables[method.path] = self._callable(method)
+                self._callables[method.path] = calling.prepared(self._channel, method)
             return self._callables[method.path]
 
     def _listens(self) -> bool:
@@ -141,14 +141,6 @@ class Peer:
         with closing(socket.socket(socket.AF_UNIX)) as tried:
             tried.settimeout(PROBE)
             return tried.connect_ex(name) == 0
-
-    def _callable(self, method: methods.Method) -> Any:
-        kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
-        return getattr(self._channel, "_".join(kind))(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
 
 
 class Peers:

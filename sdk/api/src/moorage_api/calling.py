@@ -71,16 +71,18 @@ class Stub:
         if request is not None and not isinstance(request, method.request):
             raise TypeError(f"{method.path} takes {method.request.DESCRIPTOR.full_name}")
         if name not in self._callables:
-            self._callables[name] = self._callable(method)
+            self._callables[name] = prepared(self._channel, method)
         return self._callables[name]
 
-    def _callable(self, method: methods.Method) -> Any:
-        kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
-        return getattr(self._channel, "_".join(kind))(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
+
+def prepared(channel: Any, method: methods.Method) -> Any:
+    """What calls a method on a channel, of ``grpc.aio`` or of ``grpc``."""
+    kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
+    return getattr(channel, "_".join(kind))(
+        method.path,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
+    )
 
 
 class Stream:
