@@ -36,11 +36,12 @@ class StreamService:
         """Raises errors.InvalidArgument for a first message that is no StreamInit, errors.AlreadyExists for a name."""
         name = await _first(requests)
         stream = Stream(asyncio.get_running_loop(), call.lease)
+        outgoing = stream.outgoing()  # before anybody can find the stream, and wait for its end
         registered = self._streams.register(call.namespace, name, stream)
         reading = asyncio.create_task(_pump(requests, stream))
         try:
             await call.send(typeurls.pack(Empty()))
-            async for message in stream.outgoing():
+            async for message in outgoing:
                 await call.send(message)
         finally:
             self._streams.forget(registered)

@@ -128,9 +128,12 @@ class Stream:
                     return
             await self._room.wait()
 
-    async def outgoing(self) -> AsyncIterator[Any]:
-        """What is to be written, until the stream is closed; for the service."""
+    def outgoing(self) -> AsyncIterator[Any]:
+        """What is to be written, until the stream is closed; for the service, which from now on says when it ended."""
         self._served = True
+        return self._messages()
+
+    async def _messages(self) -> AsyncIterator[Any]:
         while True:
             self._wake.clear()
             with self._guard:
