@@ -2,6 +2,7 @@ import errno
 
 import pytest
 
+from moorage_sdk import errors
 from moorage_sys import libc
 
 
@@ -22,7 +23,7 @@ def test_syscall_reports_errno() -> None:
 
 
 def test_embedded_nul_is_refused_instead_of_cut_off() -> None:
-    with pytest.raises(ValueError, match="null byte"):
+    with pytest.raises(errors.InvalidArgument, match="null byte: invalid argument"):
         libc.text(b"/etc\0/passwd")
 
 

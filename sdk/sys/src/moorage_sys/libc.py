@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from moorage_sdk import errors
 from moorage_sys._libc import ffi
 
 lib: Any = ffi.dlopen(None)
@@ -25,12 +26,13 @@ Path = str | bytes | os.PathLike[str]
 
 
 def text(path: Path | None) -> Any:
-    """A C string of a path, or NULL for None. Raises ValueError for an embedded NUL, which C would cut off at."""
+    """A C string of a path, or NULL for None. Raises InvalidArgument for an embedded NUL, which C would cut off at."""
     if path is None:
         return ffi.NULL
     encoded = os.fsencode(path)
     if b"\0" in encoded:
-        raise ValueError(f"path {encoded!r}: embedded null byte")
+        # Not Python's ValueError: such paths come from requests, where a NUL is as good as any other character.
+        raise errors.InvalidArgument(f"path {os.fsdecode(encoded)!r}: embedded null byte: invalid argument")
     return ffi.from_buffer("char[]", encoded + b"\0")
 
 
