@@ -1,7 +1,9 @@
 """The snapshots service."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from moorage_api.messages import snapshots as api
 from moorage_sdk import errors
+from moorage_sdk.snapshots import Info
 from moorage_services.pools import Pools
 from moorage_services.snapshots import SnapshotService
 from moorage_testkit.fakes.metadata import MemoryMetadata
@@ -46,6 +49,28 @@ def test_a_life(service: SnapshotService, call: Callable[..., Any]) -> None:
             await service.stat(api.StatSnapshotRequest(**at, key="n"), call())
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_only_who_may_wait_is_asked_on_a_pool(tmp_path: Path, call: Callable[..., Any], waits: bool) -> None:
+    asked: list[threading.Thread] = []
+
+    class Watched(DirectorySnapshotter):
+        stat_waits = waits
+
+        def stat(self, key: str) -> Info:
+            asked.append(threading.current_thread())
+            return super().stat(key)
+
+    async def run(pools: Pools) -> None:
+        service = SnapshotService(MemoryMetadata({"plain": Watched(tmp_path / "s")}), pools)
+        await service.prepare(api.PrepareSnapshotRequest(snapshotter="plain", key="k"), call())
+        asked.clear()
+        assert (await service.stat(api.StatSnapshotRequest(snapshotter="plain", key="k"), call())).info.name == "k"
+
+    with closing(Pools("test", 4)) as pools:
+        asyncio.run(run(pools))
+    assert asked and (threading.main_thread() in asked) is not waits
 
 
 @pytest.mark.parametrize("name", ["", "unknown"])

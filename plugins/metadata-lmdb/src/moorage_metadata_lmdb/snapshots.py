@@ -46,6 +46,10 @@ class SnapshotView(Snapshotter):
         self._scope = scope
         self._path = (scope.namespace, layers.name)
 
+    @property
+    def stat_waits(self) -> bool:
+        return self._backend.stat_waits
+
     def stat(self, key: str) -> Info:
         row = self._row(key)
         return _overlay(self._backend.stat(row.backend), row)

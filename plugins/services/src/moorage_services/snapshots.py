@@ -73,7 +73,9 @@ class SnapshotService:
         return Empty()
 
     async def stat(self, request: snapshots.StatSnapshotRequest, call: Call) -> snapshots.StatSnapshotResponse:
-        info = await self._pool(request).run(self._store(request, call).stat, request.key)
+        store = self._store(request, call)
+        waits = store.stat_waits
+        info = await self._pool(request).run(store.stat, request.key) if waits else store.stat(request.key)
         return snapshots.StatSnapshotResponse(info=to_message(info))
 
     async def update(self, request: snapshots.UpdateSnapshotRequest, call: Call) -> snapshots.UpdateSnapshotResponse:

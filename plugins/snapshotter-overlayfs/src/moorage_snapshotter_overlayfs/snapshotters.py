@@ -44,6 +44,10 @@ class OverlaySnapshotter(Snapshotter):
             folder.chmod(0o700)
         self._records = Records.open(root / "records", self._names())
 
+    @property
+    def stat_waits(self) -> bool:
+        return False
+
     def stat(self, key: str) -> Info:
         return self._info(self._records.get(key))
 

@@ -61,6 +61,14 @@ class Snapshotter(ABC):
     are removed by the next ``cleanup``.
     """
 
+    @property
+    def stat_waits(self) -> bool:
+        """Whether ``stat`` may take longer than a point read of a local store, as where another process is asked.
+
+        Who says False is also asked on the daemon's event loop, which must never wait.
+        """
+        return True
+
     @abstractmethod
     def stat(self, key: str) -> Info:
         """Raises errors.NotFound."""
