@@ -2,21 +2,25 @@
 
 import pytest
 
-from moorage_sdk.snapshots import Snapshotter
-from moorage_testkit.remotes import Remote
-from moorage_testkit.suites.snapshots import SnapshotSuite
+from moorage_testkit.remotes import Remote, RemoteSnapshotter
+from moorage_testkit.suites.snapshots import FilterSuite, SnapshotSuite
 
 
-class TestOverlayService(SnapshotSuite):
+@pytest.fixture
+def filtering(snapshotter: RemoteSnapshotter) -> RemoteSnapshotter:
+    return snapshotter
+
+
+class TestOverlayService(SnapshotSuite, FilterSuite):
     renames_directories = False
     rebases = True
 
     @pytest.fixture
-    def snapshotter(self, remote: Remote) -> Snapshotter:
+    def snapshotter(self, remote: Remote) -> RemoteSnapshotter:
         return remote.snapshotter("overlayfs")
 
 
-class TestNativeService(SnapshotSuite):
+class TestNativeService(SnapshotSuite, FilterSuite):
     @pytest.fixture
-    def snapshotter(self, remote: Remote) -> Snapshotter:
+    def snapshotter(self, remote: Remote) -> RemoteSnapshotter:
         return remote.snapshotter("native")

@@ -22,6 +22,7 @@ class TestOverlaySnapshotter(SnapshotSuite):
 class TestEverySetting(SnapshotSuite):
     renames_directories = False
     rebases = True
+    own_labels = ("containerd.io/snapshot/overlay.upperdir",)
 
     @pytest.fixture
     def snapshotter(self, tmp_path: Path) -> Iterator[OverlaySnapshotter]:

@@ -38,7 +38,7 @@ class Remote:
         self._writers: list[Writer] = []
         self.content: ContentStore = RemoteContentStore(self)
 
-    def snapshotter(self, name: str) -> Snapshotter:
+    def snapshotter(self, name: str) -> RemoteSnapshotter:
         return RemoteSnapshotter(self, name)
 
     def opened(self, writer: Writer) -> Writer:
@@ -233,7 +233,11 @@ class RemoteSnapshotter(Snapshotter):
         self._remote.run(self._snapshots.remove(key))
 
     def walk(self) -> Iterator[Snapshot]:
-        return iter(self._remote.all_of(self._snapshots.walk()))
+        return iter(self.matching(()))
+
+    def matching(self, filters: Sequence[str]) -> list[Snapshot]:
+        """Those that one of the filters fits, all without filters."""
+        return self._remote.all_of(self._snapshots.walk(filters))
 
     def close(self) -> None:
         """The connection is the remote's."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -15,8 +16,8 @@ from moorage_sdk import errors, labels
 from moorage_sdk.snapshots import Cleaner, Info, Kind, Snapshotter
 from moorage_sys import mounts
 from moorage_testkit import trees
+from moorage_testkit.suites.layers import STACKS, Change, all_of, chmod, chown, deep, mkdir, rename, write
 
-Change = Callable[[Path], None]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
 
@@ -33,156 +34,78 @@ def contents(snapshotter: Snapshotter, parent: str) -> dict[str, trees.Node]:
     key = f"looking at {parent}"
     try:
         with mounts.temporary(snapshotter.view(key, parent)) as place:
-            return trees.read(place, hidden=("trusted.overlay.", "security.selinux"))
+            return shown(place)
     finally:
         snapshotter.remove(key)
 
 
-def write(name: str, text: str, mode: int = 0o644) -> Change:
-    def change(root: Path) -> None:
-        (root / name).write_text(text)
-        (root / name).chmod(mode)
-
-    return change
+def shown(place: Path) -> dict[str, trees.Node]:
+    """What a mounted snapshot shows, without the marks of the file system that shows it."""
+    return trees.read(place, hidden=("trusted.overlay.", "security.selinux"))
 
 
-def mkdir(name: str, mode: int = 0o755) -> Change:
-    def change(root: Path) -> None:
-        (root / name).mkdir()
-        (root / name).chmod(mode)
-
-    return change
-
-
-def remove(name: str) -> Change:
-    def change(root: Path) -> None:
-        place = root / name
-        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
-
-    return change
-
-
-def chown(name: str, owner: int, group: int) -> Change:
-    return lambda root: os.chown(root / name, owner, group, follow_symlinks=False)
-
-
-def chmod(name: str, mode: int) -> Change:
-    return lambda root: (root / name).chmod(mode)
-
-
-def link(name: str, target: str) -> Change:
-    return lambda root: (root / name).hardlink_to(root / target)
-
-
-def symlink(name: str, target: str) -> Change:
-    return lambda root: (root / name).symlink_to(target)
-
-
-def rename(name: str, target: str) -> Change:
-    def change(root: Path) -> None:
-        (root / name).rename(root / target)
-
-    return change
-
-
-def all_of(*changes: Change) -> Change:
-    def change(root: Path) -> None:
-        for one in changes:
-            one(root)
-
-    return change
-
-
-def check_layers(snapshotter: Snapshotter, work: Path, layers: Iterable[Change]) -> None:
-    """Each stack of layers must look as a plain directory does after the same changes."""
+def check_layers(snapshotter: Snapshotter, work: Path, layers: Iterable[Change], every: int = 1) -> None:
+    """Each stack of layers must look as a plain directory does after the same changes: while it is written and when it
+    is committed. Only one in ``every`` is looked at where looking takes too long, and the last one.
+    """
     flat = work / "flat"
     flat.mkdir()
     flat.chmod(0o755)
     parent = ""
     for number, change in enumerate(layers):
-        change(flat)
-        name = f"layer {number}"
-        commit_layer(snapshotter, name, parent, change)
-        assert contents(snapshotter, name) == trees.read(flat), name
+        looked_at = number % every == 0
+        name, key = f"layer {number}", f"making layer {number}"
+        with mounts.temporary(snapshotter.prepare(key, parent)) as place:
+            assert not looked_at or shown(place) == trees.read(flat), f"{name} before its change"
+            change(flat)
+            change(place)
+            assert not looked_at or shown(place) == trees.read(flat), f"{name} before its commit"
+        snapshotter.commit(name, key)
+        assert not looked_at or contents(snapshotter, name) == trees.read(flat), name
         parent = name
+    assert contents(snapshotter, parent) == trees.read(flat), parent
 
 
-LAYERS: dict[str, list[Change]] = {
-    "basic": [
-        all_of(write("foo", "foo\n", 0o777), mkdir("a"), mkdir("a/b"), mkdir("a/b/c")),
-        all_of(write("bar", "bar\n"), remove("a/b"), write("foo", "longer than before\n", 0o600)),
-        all_of(mkdir("a/b", 0o700), symlink("a/b/link", "/etc/passwd"), link("a/b/same", "bar")),
-    ],
-    "file update in a layer (docker 21555)": [
-        all_of(mkdir("etc", 0o700), write("etc/hosts", "mydomain 10.0.0.1"), write("etc/profile", "PATH=/usr/bin")),
-        all_of(
-            write("etc/hosts", "mydomain 10.0.0.2"), chmod("etc/profile", 0o666), mkdir("root", 0o700),
-            write("root/.bashrc", "PATH=/usr/sbin:/usr/bin"),
-        ),
-    ],
-    "directory removed and made anew (docker 25244)": [
-        all_of(mkdir("lib", 0o700), write("lib/hidden", "")),
-        all_of(remove("lib"), mkdir("lib", 0o700), write("lib/not-hidden", "")),
-        write("lib/newfile", ""),
-    ],
-    "owner changed (docker 20240, 24913, 28391)": [
-        all_of(mkdir("opt", 0o700), mkdir("opt/a", 0o700), mkdir("opt/a/b", 0o700), write("opt/a/b/file.txt", "hello")),
-        all_of(chown("opt", 1, 1), chown("opt/a", 1, 1), chown("opt/a/b", 1, 1), chown("opt/a/b/file.txt", 1, 1)),
-    ],
-    "directory permissions (docker 27298)": [
-        all_of(
-            *(mkdir(f"dir{number}", 0o700) for number in range(1, 6)),
-            write("dir4/f1", "..."), write("dir5/f1", "..."),
-            *(chown(name, 1, 1) for name in ("dir1", "dir2", "dir3", "dir5", "dir5/f1")),
-        ),
-        all_of(chown("dir2", 0, 0), remove("dir3"), chown("dir4", 1, 1), chown("dir4/f1", 1, 1)),
-        all_of(mkdir("dir3", 0o700), chown("dir3", 1, 1), remove("dir5"), mkdir("dir5", 0o700), chown("dir5", 1, 1)),
-    ],
-    "deleted in a child": [
-        all_of(write("a", ""), write("b", ""), mkdir("c"), mkdir("c/d"), write("c/e", "")),
-        remove("a"),
-        all_of(remove("b"), remove("c")),
-        write("a", "again"),
-    ],
-    "moved from a lower layer": [
-        all_of(mkdir("dir1", 0o700), write("dir1/f1", "Hello"), mkdir("dir2", 0o700), write("dir2/f1", "x")),
-        all_of(write("dir1/f2", "Hello"), rename("dir1/f1", "dir2/f2")),
-    ],
-    "files replaced by renaming (docker 25409)": [
-        all_of(mkdir("somefiles", 0o700), write("somefiles/f1", "was here first!"), write("somefiles/f2", "nothing")),
-        all_of(
-            write("somefiles/new", "new content"), rename("somefiles/new", "somefiles/f1"),
-            rename("somefiles/f2", "somefiles/f3"),
-        ),
-    ],
-    "kinds change": [
-        all_of(write("one", "file"), mkdir("two"), write("two/inner", ""), symlink("three", "one")),
-        all_of(remove("one"), mkdir("one"), remove("two"), symlink("two", "one"), remove("three"), write("three", "f")),
-        all_of(remove("one"), remove("two"), write("two", "again")),
-    ],
-    "set-id bits and times survive": [
-        all_of(write("tool", "#!"), chown("tool", 5, 6), chmod("tool", 0o6755), mkdir("tmp"), chmod("tmp", 0o1777)),
-        write("other", ""),
-    ],
-}  # fmt: skip
+FAMILY = {
+    "c1": (Kind.COMMITTED, ""),
+    "c2": (Kind.COMMITTED, "c1"),
+    "a1": (Kind.ACTIVE, "c2"),
+    "a2": (Kind.ACTIVE, ""),
+    "v1": (Kind.VIEW, "c2"),
+    "v2": (Kind.VIEW, ""),
+}
+"""Snapshots of all kinds, with a parent and without: kind and parent by name."""
+
+
+def make_family(snapshotter: Snapshotter) -> None:
+    for name, (kind, parent) in FAMILY.items():
+        if kind is Kind.VIEW:
+            snapshotter.view(name, parent)
+        elif kind is Kind.ACTIVE:
+            snapshotter.prepare(name, parent)
+        else:
+            snapshotter.prepare(f"{name}-key", parent)
+            snapshotter.commit(name, f"{name}-key")
 
 
 class SnapshotSuite:
     """Provide a fixture ``snapshotter``. ``renames_directories``: renaming a directory of a lower layer works;
-    ``rebases``: ``commit`` takes a parent for a snapshot that has none.
+    ``rebases``: ``commit`` takes a parent for a snapshot that has none; ``own_labels``: what the snapshotter itself
+    tells of a snapshot.
     """
 
     renames_directories = True
     rebases = False
+    own_labels: Sequence[str] = ()
 
     @pytest.fixture
     def snapshotter(self) -> Snapshotter:
         raise NotImplementedError("the deriving class makes the snapshotter")
 
     @needs_root
-    @pytest.mark.parametrize("layers", LAYERS)
+    @pytest.mark.parametrize("layers", STACKS)
     def test_stack_looks_as_a_plain_directory(self, snapshotter: Snapshotter, tmp_path: Path, layers: str) -> None:
-        check_layers(snapshotter, tmp_path, LAYERS[layers])
+        check_layers(snapshotter, tmp_path, STACKS[layers])
 
     @needs_root
     def test_directory_of_a_lower_layer_can_be_renamed(self, snapshotter: Snapshotter, tmp_path: Path) -> None:
@@ -195,19 +118,21 @@ class SnapshotSuite:
         assert caught.value.errno == errno.EXDEV
 
     @needs_root
-    def test_many_layers(self, snapshotter: Snapshotter, tmp_path: Path) -> None:
-        flat = tmp_path / "flat"
-        flat.mkdir()
-        flat.chmod(0o755)
-        parent = ""
-        for number in range(128):
-            changes = [write(f"file{number}", str(number)), write("changing", str(number))]
-            if number % 3 == 2:
-                changes.append(remove(f"file{number - 1}"))
-            all_of(*changes)(flat)
-            commit_layer(snapshotter, f"layer {number}", parent, all_of(*changes))
-            parent = f"layer {number}"
-        assert contents(snapshotter, parent) == trees.read(flat)
+    @pytest.mark.parametrize("every", [32, pytest.param(1, marks=pytest.mark.full)])
+    def test_many_layers(self, snapshotter: Snapshotter, tmp_path: Path, every: int) -> None:
+        check_layers(snapshotter, tmp_path, deep(128), every)
+
+    @needs_root
+    @pytest.mark.full
+    def test_file_updated_in_any_part_of_a_second(self, snapshotter: Snapshotter, tmp_path: Path) -> None:
+        """A file of the same size and second as before is another file (docker 21555)."""
+        for attempt in range(5):
+            work = tmp_path / str(attempt)
+            work.mkdir()
+            check_layers(snapshotter, work, STACKS["file update in a layer (docker 21555)"])
+            for info in reversed(list(snapshotter.walk())):
+                snapshotter.remove(info.name)
+            time.sleep(1 - time.time() % 1)
 
     @needs_root
     def test_root_of_a_new_snapshot_is_open_to_all(self, snapshotter: Snapshotter) -> None:
@@ -231,6 +156,9 @@ class SnapshotSuite:
             with pytest.raises(OSError) as caught:
                 (place / "file").touch()
             assert caught.value.errno == errno.EROFS
+        for name in ("view", *(f"layer {number}" for number in reversed(range(parents)))):
+            snapshotter.remove(name)
+        assert list(snapshotter.walk()) == []
 
     @needs_root
     def test_writing_to_a_child_leaves_the_parent_alone(self, snapshotter: Snapshotter) -> None:
@@ -292,6 +220,54 @@ class SnapshotSuite:
         snapshotter.view("view", "name")
         assert (snapshotter.stat("view").kind, snapshotter.stat("view").parent) == (Kind.VIEW, "name")
 
+    def test_what_is_new_is_as_it_was_made(self, snapshotter: Snapshotter) -> None:
+        before = time.time_ns()
+        make_family(snapshotter)
+        after = time.time_ns()
+        for name, (kind, parent) in FAMILY.items():
+            found = snapshotter.stat(name)
+            assert (found.kind, found.name, found.parent) == (kind, name, parent)
+            assert before <= found.created_at == found.updated_at <= after
+        assert {info.name: (info.kind, info.parent) for info in snapshotter.walk()} == FAMILY
+
+    def test_labels_are_those_given(self, snapshotter: Snapshotter) -> None:
+        given = {"plain": "1", labels.SNAPSHOT_PREFIX + "a": "2", labels.GC_ROOT: "now", "example.com/b": "3"}
+        snapshotter.prepare("key", labels=given)
+        assert self._labels(snapshotter.stat("key")) == given
+        snapshotter.commit("name", "key", {"other": "4"})
+        assert self._labels(snapshotter.stat("name")) == {"other": "4"}
+        snapshotter.view("view", "name", given)
+        snapshotter.prepare("child", "name")
+        walked = {info.name: self._labels(info) for info in snapshotter.walk()}
+        assert walked == {"name": {"other": "4"}, "view": given, "child": {}}
+
+    def _labels(self, info: Info) -> Mapping[str, str]:
+        return {key: value for key, value in info.labels.items() if key not in self.own_labels}
+
+    @pytest.mark.parametrize("name", FAMILY)
+    def test_update_of_every_kind(self, snapshotter: Snapshotter, name: str) -> None:
+        make_family(snapshotter)
+        made = snapshotter.stat(name)
+
+        def update(wanted: Mapping[str, str], *paths: str) -> Mapping[str, str]:
+            before = time.time_ns()
+            changed = snapshotter.update(Info(made.kind, name, "doesnotexist", wanted), paths)
+            assert before <= changed.updated_at <= time.time_ns()
+            assert (changed.kind, changed.name, changed.parent) == (made.kind, name, made.parent)
+            assert changed.created_at == made.created_at
+            assert changed == snapshotter.stat(name)
+            return self._labels(changed)
+
+        root = {labels.GC_ROOT: "2026-01-01T00:00:00Z"}
+        assert update({"l1": "v1", "l2": "v2", "l3": "v3"} | root) == {"l1": "v1", "l2": "v2", "l3": "v3"} | root
+        changed = update({"l1": "updated", "l4": "v4"}, "labels.l1", "labels.l2")
+        assert changed == {"l1": "updated", "l3": "v3"} | root
+        assert update({"l4": "v4"} | root, "labels") == {"l4": "v4"} | root
+        for path in ("parent", "kind", "created_at"):
+            with pytest.raises(errors.InvalidArgument):
+                update({}, path)
+        assert self._labels(snapshotter.stat(name)) == {"l4": "v4"} | root
+
     def test_parents_chain(self, snapshotter: Snapshotter) -> None:
         parent = ""
         for name in ("a", "b", "c"):
@@ -299,6 +275,7 @@ class SnapshotSuite:
             snapshotter.commit(name, f"{name}-key")
             assert snapshotter.stat(name).parent == parent
             parent = name
+        assert snapshotter.stat(snapshotter.stat("b").parent).parent == ""
 
     @pytest.mark.parametrize("first", ["prepare", "view"])
     @pytest.mark.parametrize("second", ["prepare", "view"])
@@ -379,6 +356,17 @@ class SnapshotSuite:
             snapshotter.remove("name")
         assert list(snapshotter.walk()) == []
 
+    def test_removed_names_are_free_for_every_kind(self, snapshotter: Snapshotter) -> None:
+        snapshotter.prepare("key")
+        snapshotter.commit("name", "key")
+        for make in (snapshotter.prepare, snapshotter.view):
+            make("reused", "name")
+            snapshotter.remove("reused")
+        snapshotter.prepare("reused")
+        snapshotter.remove("name")
+        snapshotter.commit("name", "reused")
+        assert [(info.name, info.kind, info.parent) for info in snapshotter.walk()] == [("name", Kind.COMMITTED, "")]
+
     def test_remove_goes_from_the_top(self, snapshotter: Snapshotter) -> None:
         parent = ""
         for name in ("a", "b"):
@@ -387,11 +375,16 @@ class SnapshotSuite:
             parent = name
         snapshotter.view("view", "b")
         for name in ("a", "b"):
-            with pytest.raises(errors.FailedPrecondition):
+            with pytest.raises(errors.FailedPrecondition, match="remove"):
                 snapshotter.remove(name)
         for name in ("view", "b", "a"):
             snapshotter.remove(name)
         assert list(snapshotter.walk()) == []
+
+    def test_every_kind_is_told_while_walking(self, snapshotter: Snapshotter) -> None:
+        make_family(snapshotter)
+        told = {info.name: snapshotter.stat(info.name) == info for info in snapshotter.walk()}
+        assert told == dict.fromkeys(FAMILY, True)
 
     def test_walk_is_ordered_and_other_calls_are_allowed_meanwhile(self, snapshotter: Snapshotter) -> None:
         for name in ("c", "a", "b"):
@@ -406,6 +399,9 @@ class SnapshotSuite:
         assert walked == ["a", "b", "c"]
 
     def test_close_twice(self, snapshotter: Snapshotter) -> None:
+        snapshotter.prepare("key")
+        snapshotter.commit("name", "key")
+        snapshotter.remove("name")
         snapshotter.close()
         snapshotter.close()
 
@@ -452,3 +448,51 @@ class SnapshotSuite:
             thread.join(60)
         assert (len(won), len(lost)) == (1, 7)
         assert snapshotter.mounts("key") == won[0]
+
+
+class Filtering(Protocol):
+    """A snapshotter whose list may be asked for in part."""
+
+    def matching(self, filters: Sequence[str]) -> list[Info]:
+        """Those that one of the filters fits."""
+
+
+SELECTIONS = {
+    "label": ([f'labels."{labels.GC_ROOT}"==walk'], "a a-np a-np-wl a-wl p p-wl v v-wl"),
+    "active": ([f'kind==active,labels."{labels.GC_ROOT}"==walk'], "a a-np a-np-wl a-wl"),
+    "view": ([f'kind==view,labels."{labels.GC_ROOT}"==walk'], "v v-wl"),
+    "committed": ([f'kind==committed,labels."{labels.GC_ROOT}"==walk'], "p p-wl"),
+    "either name": (["name==p", "name==a-np-wl"], "a-np-wl p"),
+    "name and label": (["name==a-wl,labels.l"], "a-wl"),
+    "name without the label": (["name==a,labels.l"], ""),
+    "parent": (["parent==p"], "a v"),
+    "any parent": ([f'parent!="",labels."{labels.GC_ROOT}"==walk'], "a a-wl v v-wl"),
+    "any value of a label": (["labels.l"], "a-np-wl a-wl p-wl v-wl"),
+    "value of a label": (["labels.l==2"], "a-np-wl a-wl"),
+    "part of a name": (["name~=^a-"], "a-np a-np-wl a-wl"),
+    "none": ([], "a a-np a-np-wl a-wl p p-wl v v-wl"),
+}
+"""Filters, and the names that fit."""
+
+
+class FilterSuite:
+    """Provide a fixture ``snapshotter``, and ``filtering``, which lists its snapshots."""
+
+    @pytest.mark.parametrize("selection", SELECTIONS)
+    def test_filters(self, snapshotter: Snapshotter, filtering: Filtering, selection: str) -> None:
+        root = {labels.GC_ROOT: "walk"}
+        snapshotter.prepare("a-np", labels=root)
+        for parent, mark in (("p", {}), ("p-wl", {"l": "1"})):
+            snapshotter.prepare(f"{parent}-key")
+            snapshotter.commit(parent, f"{parent}-key", root | mark)
+        snapshotter.prepare("a", "p", root)
+        snapshotter.view("v", "p", root)
+        snapshotter.prepare("a-wl", "p-wl", root | {"l": "2"})
+        snapshotter.view("v-wl", "p-wl", root | {"l": "3"})
+        snapshotter.prepare("a-np-wl", labels=root | {"l": "2"})
+        filters, wanted = SELECTIONS[selection]
+        assert sorted(info.name for info in filtering.matching(filters)) == wanted.split()
+
+    def test_filter_that_is_none_is_refused(self, filtering: Filtering) -> None:
+        with pytest.raises(errors.InvalidArgument):
+            filtering.matching(["name=="])
