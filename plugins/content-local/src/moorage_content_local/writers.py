@@ -105,7 +105,8 @@ class LocalWriter(Writer):
             raise errors.FailedPrecondition(message)
         with faults.translated(f'content "{self.digest()}"'):
             os.fchmod(self._fd, 0o444)
-            os.utime(self._fd)
+            now = time.time_ns()  # "now" of the kernel is that of its last tick, which may be before the commit began
+            os.utime(self._fd, ns=(now, now))
             self._publish(self._ingest, self.digest())
         return self.digest()
 

@@ -164,6 +164,7 @@ class _Writer(Writer):
         self._remote = remote
         self._stack = stack
         self._writer = writer
+        self._committed = ""
         self._open = True
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
@@ -182,13 +183,15 @@ class _Writer(Writer):
         return self._remote.run(self._writer.status())
 
     def digest(self) -> str:
-        self.status()
-        return self._writer.digest
+        if self._open:
+            self.status()
+        return self._committed or self._writer.digest
 
     def commit(self, size: int = 0, expected: str = "", labels: Mapping[str, str] | None = None) -> str:
         self._check()
         try:
-            return self._remote.run(self._writer.commit(size, expected, labels))
+            self._committed = self._remote.run(self._writer.commit(size, expected, labels))
+            return self._committed
         finally:
             self.close()
 

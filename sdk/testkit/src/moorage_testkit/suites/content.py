@@ -6,10 +6,12 @@ import hashlib
 import random
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 
-from moorage_sdk import digests, errors
+from moorage_sdk import digests, errors, labels
 from moorage_sdk.content import ContentStore, Info, Writer
 
 SIZES = (0, 1, 500, 5_000, 50_000)
@@ -39,6 +41,48 @@ def read(store: ContentStore, digest: str) -> bytes:
         return reader.read_at(0, reader.size)
 
 
+class Span:
+    """When something was done, in nanoseconds since the epoch: ``in`` tells what happened meanwhile."""
+
+    def __init__(self) -> None:
+        self.start = time.time_ns()
+        self.end = 0
+
+    def __contains__(self, moment: int) -> bool:
+        return self.start <= moment <= self.end
+
+
+@contextmanager
+def span() -> Iterator[Span]:
+    measured = Span()
+    yield measured
+    measured.end = time.time_ns()
+
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def check_status(writer: Writer, ref: str, data: bytes, total: int, started: Span, updated: Span) -> None:
+    """A writer tells of ``data``, all that it has."""
+    status = writer.status()
+    assert (status.ref, status.offset, status.total) == (ref, len(data), total)
+    assert status.started_at in started
+    assert status.updated_at in updated
+    assert writer.digest() == digests.of(data)
+
+
+def check_blob(
+    store: ContentStore, data: bytes, made: Span, updated: Span | None = None, labels: Mapping[str, str] | None = None
+) -> None:
+    info = store.info(digests.of(data))
+    assert (info.digest, info.size, dict(info.labels)) == (digests.of(data), len(data), dict(labels or {}))
+    assert info.created_at in made
+    assert info.updated_at in (updated or made)
+    assert read(store, info.digest) == data
+
+
 class ContentSuite:
     """Provide a fixture ``store``.
 
@@ -61,17 +105,54 @@ class ContentSuite:
         digest = digests.of(data)
         known_size = size if announced in ("size", "both") else 0
         known_digest = digest if announced in ("digest", "both") else ""
-        before = time.time_ns()
         with store.writer("ref", size=known_size, expected=known_digest) as writer:
-            for start in range(0, size, 4096):
-                assert writer.write(data[start : start + 4096]) == len(data[start : start + 4096])
+            for piece in pieces(data, 4096):
+                assert writer.write(piece) == len(piece)
             assert writer.digest() == digest
-            assert writer.commit(known_size, known_digest) == digest
-        info = store.info(digest)
-        assert (info.digest, info.size) == (digest, size)
-        assert before - 10**9 <= info.created_at <= time.time_ns() + 10**9
-        assert read(store, digest) == data
+            with span() as committed:
+                assert writer.commit(known_size, known_digest) == digest
+        check_blob(store, data, committed)
         assert store.statuses() == []
+
+    def test_writers_side_by_side(self, store: ContentStore) -> None:
+        """Whatever each announces, in small pieces, and each with labels of its own."""
+        blobs = [make_bytes(256, seed) for seed in range(4)]
+        writers = [
+            store.writer("c0"),
+            store.writer("c1", size=256),
+            store.writer("c2", expected=digests.of(blobs[2])),
+            store.writer("c3", size=256, expected=digests.of(blobs[3])),
+        ]
+        assert [status.ref for status in sorted(store.statuses(), key=lambda status: status.ref)] == [
+            "c0", "c1", "c2", "c3",
+        ]  # fmt: skip
+        for several in zip(*(pieces(data, 32) for data in blobs), strict=True):
+            for writer, piece in zip(writers, several, strict=True):
+                writer.write(piece)
+        for number, (writer, data) in enumerate(zip(writers, blobs, strict=True)):
+            given = {labels.GC_ROOT: "now", "number": str(number)} if self.keeps_labels else {}
+            with span() as committed:
+                assert writer.commit(labels=given) == digests.of(data)
+            assert writer.digest() == digests.of(data)
+            check_blob(store, data, committed, labels=given)
+
+    @pytest.mark.parametrize(
+        ("size", "piece"),
+        [
+            pytest.param(64 << 10, 32, id="small pieces"),
+            pytest.param(32 << 20, 32 << 20, id="one large piece"),
+            pytest.param(2 << 20, 32, id="very many pieces", marks=pytest.mark.full),
+            pytest.param(32 << 20, 1000, id="odd pieces", marks=pytest.mark.full),
+        ],
+    )
+    def test_large_blob(self, store: ContentStore, size: int, piece: int) -> None:
+        data = make_bytes(size)
+        with store.writer("ref", size=size, expected=digests.of(data)) as writer:
+            for part in pieces(data, piece):
+                assert writer.write(part) == len(part)
+            with span() as committed:
+                writer.commit()
+        check_blob(store, data, committed)
 
     def test_buffers_of_every_kind_are_taken(self, store: ContentStore) -> None:
         with store.writer("ref") as writer:
@@ -91,6 +172,40 @@ class ContentSuite:
                     assert status.started_at == first.started_at
                     assert status.updated_at >= first.updated_at
             assert [status.ref for status in store.statuses()] == ["ref"]
+
+    def test_status_tells_when(self, store: ContentStore) -> None:
+        data = make_bytes(256)
+        with span() as started:
+            writer = store.writer("ref", size=256, expected=digests.of(data))
+        check_status(writer, "ref", b"", 256, started, started)
+        written = 0
+        for end in (64, 192, 256):
+            with span() as updated:
+                writer.write(data[written:end])
+            written = end
+            check_status(writer, "ref", data[:end], 256, started, updated)
+        with span() as committed:
+            writer.commit()
+        check_blob(store, data, committed)
+
+    def test_status_is_the_same_when_resumed(self, store: ContentStore) -> None:
+        data = make_bytes(256)
+        with span() as started:
+            writer = store.writer("ref", size=256, expected=digests.of(data))
+        with span() as updated:
+            writer.write(data[:128])
+        check_status(writer, "ref", data[:128], 256, started, updated)
+        writer.close()
+        assert store.status("ref").started_at in started
+        assert store.status("ref").updated_at in updated
+        with store.writer("ref", size=256, expected=digests.of(data)) as writer:
+            check_status(writer, "ref", data[:128], 256, started, updated)
+            with span() as updated:
+                writer.write(data[128:])
+            check_status(writer, "ref", data, 256, started, updated)
+            with span() as committed:
+                writer.commit()
+        check_blob(store, data, committed)
 
     def test_statuses_are_ordered_by_reference(self, store: ContentStore) -> None:
         for ref in ("b", "c/d e", "a"):
@@ -127,7 +242,9 @@ class ContentSuite:
 
     @pytest.mark.parametrize("size", [500, 5_000, 50_000])
     @pytest.mark.parametrize("percent", [0, 10, 50, 90, 100])
-    def test_resumes_where_it_stopped(self, store: ContentStore, size: int, percent: int) -> None:
+    @pytest.mark.parametrize("piece", [1024, 1 << 20])
+    def test_resumes_where_it_stopped(self, store: ContentStore, size: int, percent: int, piece: int) -> None:
+        """With the buffers of all who copy: what a copy reads of its source again, it does not write again."""
         data = make_bytes(size)
         cut = size * percent // 100
         with store.writer("ref", size=size) as writer:
@@ -138,9 +255,28 @@ class ContentSuite:
             status = writer.status()
             assert (status.offset, status.total, status.started_at) == (cut, size, started)
             assert writer.digest() == digests.of(data[:cut])
-            writer.write(data[cut:])
-            assert writer.commit(size, digests.of(data)) == digests.of(data)
-        assert read(store, digests.of(data)) == data
+            for part in pieces(data[cut:], piece):
+                writer.write(part)
+            with span() as committed:
+                assert writer.commit(size, digests.of(data)) == digests.of(data)
+        check_blob(store, data, committed)
+        with pytest.raises(errors.AlreadyExists):
+            store.writer("ref", size=size, expected=digests.of(data))
+        assert store.statuses() == []
+
+    def test_copy_of_a_source_that_ends_early_is_resumed(self, store: ContentStore) -> None:
+        data = make_bytes(5000)
+        for end in (1000, 4999):
+            with store.writer("ref", size=5000, expected=digests.of(data)) as writer:
+                writer.write(data[writer.status().offset : end])
+                with pytest.raises(errors.FailedPrecondition):
+                    writer.commit(5000, digests.of(data))
+            assert store.status("ref").offset == end
+        with store.writer("ref", size=5000, expected=digests.of(data)) as writer:
+            writer.write(data[4999:])
+            with span() as committed:
+                writer.commit(5000, digests.of(data))
+        check_blob(store, data, committed)
 
     @pytest.mark.parametrize("kept", [0, 100, 400])
     def test_truncates_and_starts_over(self, store: ContentStore, kept: int) -> None:
@@ -167,10 +303,11 @@ class ContentSuite:
         with store.writer("ref", size=size, expected=digests.of(data)) as writer:
             assert writer.status().offset == size * percent // 100
             writer.truncate(0)
-            for start in range(0, size, 1024):
-                writer.write(data[start : start + 1024])
-            assert writer.commit(size, digests.of(data)) == digests.of(data)
-        assert read(store, digests.of(data)) == data
+            for part in pieces(data, 1024):
+                writer.write(part)
+            with span() as committed:
+                assert writer.commit(size, digests.of(data)) == digests.of(data)
+        check_blob(store, data, committed)
         assert store.statuses() == []
 
     def test_truncating_never_extends(self, store: ContentStore) -> None:
@@ -219,6 +356,40 @@ class ContentSuite:
             assert store.status("ref").offset == 1000
         with store.writer("ref") as writer:
             assert writer.commit(1000, digests.of(data)) == digests.of(data)
+
+    def test_reference_is_locked_again_after_every_commit(self, store: ContentStore) -> None:
+        """Of one reference, whether its commits fail or not: they release it, and leave it locked to nobody."""
+        data, longer = make_bytes(256), make_bytes(256) + b"more"
+        put(store, data)
+        self._commit(store, data, 256, digests.of(data), errors.AlreadyExists)
+        self._commit(store, data, 256, "", errors.AlreadyExists)
+        self._commit(store, longer, 260, digests.of(b"other"), errors.FailedPrecondition)
+        self._commit(store, b"", 256, "", errors.FailedPrecondition)
+        self._commit(store, b"", 260, "", None)
+        assert read(store, digests.of(longer)) == longer
+        self._commit(store, data, 256, digests.of(data), errors.AlreadyExists)
+        for _ in range(2):
+            with store.writer("ref") as writer:
+                self._check_locked(store)
+                writer.truncate(0)
+        assert store.status("ref").offset == 0
+
+    def _commit(
+        self, store: ContentStore, data: bytes, size: int, expected: str, wanted: type[errors.Error] | None
+    ) -> None:
+        with store.writer("ref") as writer:
+            self._check_locked(store)
+            if data:
+                writer.write(data)
+            if wanted is None:
+                writer.commit(size, expected)
+                return
+            with pytest.raises(wanted):
+                writer.commit(size, expected)
+
+    def _check_locked(self, store: ContentStore) -> None:
+        with pytest.raises(errors.Unavailable):
+            store.writer("ref")
 
     @pytest.mark.parametrize("algorithm", ["sha384", "sha512"])
     @pytest.mark.parametrize("late", [True, False])
@@ -327,21 +498,30 @@ class ContentSuite:
 
     def test_labels(self, store: ContentStore) -> None:
         data = make_bytes(100)
-        with store.writer("ref") as writer:
-            writer.write(data)
-            digest = writer.commit(labels={"k1": "v1", "k2": "v2"})
+        digest = digests.of(data)
         if not self.keeps_labels:
+            put(store, data)
             with pytest.raises(errors.Unimplemented):
                 store.update(Info(digest, labels={"k1": "v1"}))
             return
-        first = store.info(digest)
-        assert dict(first.labels) == {"k1": "v1", "k2": "v2"}
-        updated = store.update(Info(digest, labels={"k1": "", "k3": "v3"}), ["labels.k1", "labels.k3"])
-        assert dict(updated.labels) == {"k2": "v2", "k3": "v3"}
-        assert updated.created_at == first.created_at
-        assert updated.updated_at >= first.updated_at
-        assert dict(store.update(Info(digest, labels={"only": "one"})).labels) == {"only": "one"}
-        assert dict(store.info(digest).labels) == {"only": "one"}
+        root = {labels.GC_ROOT: "2026-01-01T00:00:00Z"}
+        with store.writer("ref") as writer:
+            writer.write(data)
+            with span() as committed:
+                writer.commit(labels={"k1": "v1", "k2": "v2"} | root)
+        check_blob(store, data, committed, labels={"k1": "v1", "k2": "v2"} | root)
+
+        def update(wanted: Mapping[str, str], paths: tuple[str, ...], then: Mapping[str, str]) -> None:
+            with span() as updated:
+                told = store.update(Info(digest, labels=wanted), paths)
+            assert told == store.info(digest)
+            check_blob(store, data, committed, updated, then)
+
+        update({"k1": "new", "k3": "v3"} | root, (), {"k1": "new", "k3": "v3"} | root)
+        update({"k1": "v1"} | root, ("labels.k3", "labels.k1"), {"k1": "v1"} | root)
+        update({"k1": "", "k4": "v4"}, ("labels.k1", "labels.k4"), {"k4": "v4"} | root)
+        update({"only": "one"}, (), {"only": "one"})
+        update({"another": "one"}, ("labels",), {"another": "one"})
         with pytest.raises(errors.InvalidArgument):
             store.update(Info(digest, size=5), ["size"])
 
