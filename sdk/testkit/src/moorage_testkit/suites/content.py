@@ -141,8 +141,8 @@ class ContentSuite:
         [
             pytest.param(64 << 10, 32, id="small pieces"),
             pytest.param(32 << 20, 32 << 20, id="one large piece"),
-            pytest.param(2 << 20, 32, id="very many pieces", marks=pytest.mark.full),
-            pytest.param(32 << 20, 1000, id="odd pieces", marks=pytest.mark.full),
+            pytest.param(1 << 20, 32, id="very many pieces", marks=pytest.mark.full),
+            pytest.param(16 << 20, 1000, id="odd pieces", marks=pytest.mark.full),
         ],
     )
     def test_large_blob(self, store: ContentStore, size: int, piece: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from moorage_sdk import digests, errors
 from moorage_sdk.content import ContentStore
-from moorage_testkit.suites.content import make_bytes, put, read
+from moorage_testkit.suites.content import check_blob, make_bytes, put, read, span
 
 DATA = make_bytes(1000)
 DIGEST = digests.of(DATA)
@@ -30,9 +30,9 @@ def check_taken_over(store: ContentStore) -> None:
         assert writer.digest() == DIGEST
         with pytest.raises(errors.NotFound):
             store.info(DIGEST)
-        assert writer.commit(len(DATA), DIGEST) == DIGEST
-    assert store.info(DIGEST).size == len(DATA)
-    assert read(store, DIGEST) == DATA
+        with span() as committed:
+            assert writer.commit(len(DATA), DIGEST) == DIGEST
+    check_blob(store, DATA, committed)
     assert store.statuses() == []
 
 
@@ -44,8 +44,9 @@ def check_sent(store: ContentStore) -> None:
         assert (status.offset, writer.digest()) == (0, digests.of(b""))
         assert before <= status.started_at <= time.time_ns()
         writer.write(DATA)
-        assert writer.commit(len(DATA), DIGEST) == DIGEST
-    assert read(store, DIGEST) == DATA
+        with span() as committed:
+            assert writer.commit(len(DATA), DIGEST) == DIGEST
+    check_blob(store, DATA, committed)
 
 
 class SharedContentSuite:
