@@ -391,7 +391,7 @@ def test_what_cannot_be_a_proxy_is_told_with_its_line(tmp_path: Path) -> None:
             assert process.wait(daemons.START) != 0
         finally:
             daemon.sweep()
-        line = next(line for line in daemon.tail().splitlines() if "proxy_plugins" in line)
+        line = next(line for line in daemon.log.read_text().splitlines() if "proxy_plugins" in line)
         assert f"{daemon.config}:3:1: proxy_plugins.x.type: expected one of" in line
         assert "snapshot" in line and "io.containerd.sandbox.controller.v1" in line
 

@@ -197,7 +197,7 @@ def test_unknown_names_are_warnings_with_a_guess(base: Path) -> None:
         f'[plugins."{OVERLAYFS}"]\nroot_pth = "/x"\n'
     )
     with Daemon(moorage(config), base) as daemon:
-        log = daemon.tail()
+        log = daemon.log.read_text()
     warnings = [line for line in log.splitlines() if "level=warning" in line]
     typo = next(line for line in warnings if ":2:" in line)
     assert "no such plugin is installed" in typo and OVERLAYFS in typo
