@@ -77,6 +77,7 @@ def test_a_release_pins_members_by_version(tree: Path, tmp_path: Path, monkeypat
     assert "file://" not in text
 
 
+@pytest.mark.full
 def test_every_member_builds_from_its_source_distribution_without_network(tree: Path, tmp_path: Path) -> None:
     python = environment(tmp_path / "venv")
     for file in sorted(

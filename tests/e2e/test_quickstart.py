@@ -54,6 +54,7 @@ def test_without_a_registry_it_goes_on_with_an_image_of_its_own(tree: Path) -> N
     assert "no registry for" in quickstart(tree, "registry.invalid/nobody/nothing:latest").stderr
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not registries.available(), reason="needs docker-registry, skopeo and openssl")
 def test_with_a_registry_it_runs_the_image_named(tree: Path, tmp_path: Path) -> None:
     layout = Layout(tmp_path / "layout")

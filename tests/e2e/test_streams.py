@@ -59,7 +59,7 @@ def test_the_two_outputs_are_apart(moorage: Moorage) -> None:
 @pytest.mark.parametrize("server", ["mooraged"], indirect=True)
 def test_both_outputs_of_a_short_program_are_in_its_log(moorage: Moorage) -> None:
     """Ours alone: under containerd's shim now and then the second is missing."""
-    for number in range(10):
+    for number in range(4):
         name = f"short-{number}"
         moorage("run", "-d", "--name", name, "busybox", "sh", "-c", "echo one; echo two >&2; echo three")
         moorage("wait", name)
