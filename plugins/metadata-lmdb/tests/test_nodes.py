@@ -10,6 +10,6 @@ def test_snapshots_are_named_with_their_snapshotter() -> None:
 
 
 def test_a_thing_has_the_kind_that_its_owner_says() -> None:
-    node = nodes.thing("default", "mount", "a/b")
+    node = nodes.collectible("default", "mount", "a/b")
     assert nodes.object(node) == Object("mount", "default", "a/b")
     assert str(node) == "mount default a/b"

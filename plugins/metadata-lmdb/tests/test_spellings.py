@@ -84,9 +84,9 @@ def test_malformed(full: Any) -> None:
 
 
 def test_what_lies_outside_of_the_store(full: Any) -> None:
-    things = [nodes.thing("default", "mount", "web"), nodes.thing("other", "mount", "web2")]
+    collectibles = [nodes.collectible("default", "mount", "web"), nodes.collectible("other", "mount", "web2")]
     with full.database._ledger.read() as reading:
         for wanted in (Object("mounts", "default", "web"), Object("mount", "default", "w")):
-            assert spellings.find(reading, wanted, things, ["mount"]) == things[0]
+            assert spellings.find(reading, wanted, collectibles, ["mount"]) == collectibles[0]
         with pytest.raises(errors.InvalidArgument, match='kind "stream": not one of content'):
-            spellings.find(reading, Object("stream", "default", "web"), things, ["mount"])
+            spellings.find(reading, Object("stream", "default", "web"), collectibles, ["mount"])

@@ -21,6 +21,7 @@ from moorage_metadata_lmdb import (
 )
 from moorage_metadata_lmdb.backends import Blobs, Layers
 from moorage_metadata_lmdb.changes import Change, Scope
+from moorage_metadata_lmdb.collectibles import Collectibles
 from moorage_metadata_lmdb.containers import ContainerStore
 from moorage_metadata_lmdb.contents import ContentView
 from moorage_metadata_lmdb.images import ImageStore
@@ -31,7 +32,6 @@ from moorage_metadata_lmdb.nodes import Node
 from moorage_metadata_lmdb.reservations import Reservations
 from moorage_metadata_lmdb.sandboxes import SandboxStore
 from moorage_metadata_lmdb.snapshots import SnapshotView
-from moorage_metadata_lmdb.things import Things
 from moorage_sdk import errors, metadata, namespaces
 from moorage_sdk.content import ContentStore
 from moorage_sdk.events import Exchange
@@ -117,7 +117,7 @@ class Database(metadata.Metadata):
     def collect(self) -> metadata.Collection:
         with self._collecting:
             started = time.monotonic()
-            others = Things(dict(self._others))
+            others = Collectibles(dict(self._others))
             mark = self._mark(others)
             marked = time.monotonic()
             removed, pause = self._sweep(mark, others)
@@ -135,7 +135,7 @@ class Database(metadata.Metadata):
             )
 
     def plan(self) -> Plan:
-        others = Things(dict(self._others))
+        others = Collectibles(dict(self._others))
         with self._collecting:
             with self._ledger.read() as reading:
                 others.list()
@@ -149,7 +149,7 @@ class Database(metadata.Metadata):
             return Plan(tuple(found), tuple(failures), names.next_expiry)
 
     def why(self, wanted: Object) -> Explanation:
-        others = Things(dict(self._others))
+        others = Collectibles(dict(self._others))
         with self._ledger.read() as reading:
             others.list()
             node = spellings.find(reading, wanted, others.items, others.owners)
@@ -182,14 +182,14 @@ class Database(metadata.Metadata):
         """Finish what is queued and release the store."""
         self._ledger.close()
 
-    def _mark(self, others: Things | None = None) -> marks.Mark:
-        others = others or Things()
+    def _mark(self, others: Collectibles | None = None) -> marks.Mark:
+        others = others or Collectibles()
         self._ledger.arm()
         with self._ledger.read() as reading:
             others.list()
             return marks.make(reading, time.time_ns(), others.mark)
 
-    def _sweep(self, mark: marks.Mark, others: Things | None = None) -> tuple[list[Node], float]:
+    def _sweep(self, mark: marks.Mark, others: Collectibles | None = None) -> tuple[list[Node], float]:
         def sweep(change: Change) -> tuple[list[Node], float]:
             started = time.monotonic()
             # The scheduler must not take our own deletions for a reason to collect again.

@@ -18,12 +18,12 @@ class Kind(Enum):
     IMAGE = "image"
     LEASE = "lease"
     INGEST = "ingest"
-    THING = "thing"
+    COLLECTIBLE = "collectible"
     """What lies outside of the store, of whatever kind its owner says (``moorage_sdk.resources``)."""
 
 
 class Node(NamedTuple):
-    """An object. The key of a snapshot is ``snapshotter/key``, that of a thing ``kind/name``.
+    """An object. The key of a snapshot is ``snapshotter/key``, that of a collectible ``kind/name``.
 
     A flat node's label references are not followed.
     """
@@ -42,14 +42,14 @@ def snapshot(namespace: str, snapshotter: str, key: str, flat: bool = False) -> 
     return Node(Kind.SNAPSHOT, namespace, f"{snapshotter}/{key}", flat)
 
 
-def thing(namespace: str, kind: str, name: str) -> Node:
+def collectible(namespace: str, kind: str, name: str) -> Node:
     """The node of what lies outside of the store."""
-    return Node(Kind.THING, namespace, f"{kind}/{name}")
+    return Node(Kind.COLLECTIBLE, namespace, f"{kind}/{name}")
 
 
 def object(node: Node) -> Object:
-    """What a node is to those outside: a thing has the kind that its owner says."""
-    if node.kind is Kind.THING:
+    """What a node is to those outside: a collectible has the kind that its owner says."""
+    if node.kind is Kind.COLLECTIBLE:
         kind, _, name = node.key.partition("/")
         return Object(kind, node.namespace, name)
     return Object(node.kind.value, node.namespace, node.key)

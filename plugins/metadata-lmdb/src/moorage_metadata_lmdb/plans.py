@@ -37,7 +37,7 @@ def names(reading: Reading, now: int, outside: Callable[[Mark], None] = lambda m
     mark = marks.make(reading, now, outside)
     found = Names(next_expiry=mark.next_expiry)
     for node in mark.garbage:
-        found.removals.append(Removal(nodes.object(node), None if node.kind is Kind.THING else 0))
+        found.removals.append(Removal(nodes.object(node), None if node.kind is Kind.COLLECTIBLE else 0))
         found.entries.update(_entries(reading, node))
         found.backends.update(ledgers.soiled(node))
     return found

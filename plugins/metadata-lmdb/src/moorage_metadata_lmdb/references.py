@@ -26,7 +26,7 @@ _BACKWARD = {
     labels.GC_BACK_REF + "content": Kind.CONTENT,
     labels.GC_BACK_REF + "image": Kind.IMAGE,
 }
-_THING = re.compile(r"containerd\.io/gc\.ref\.([^./]+)(?:[./]|$)")
+_COLLECTIBLE = re.compile(r"containerd\.io/gc\.ref\.([^./]+)(?:[./]|$)")
 _STORED = frozenset({"content", "image", "snapshot"})
 _CONDITION = "containerd.io/gc.cond.snapshot"
 _USED_AT = "containerd.io/gc.cond.value-usedat"
@@ -35,7 +35,7 @@ _USED_AT = "containerd.io/gc.cond.value-usedat"
 def forward(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
     """What the object with these labels keeps alive."""
     yield from _references(namespace, values, _FORWARD, labels.GC_REF_SNAPSHOT)
-    yield from _things(namespace, values)
+    yield from _collectibles(namespace, values)
 
 
 def backward(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
@@ -85,10 +85,10 @@ def _condition(target: Node, text: str) -> Iterator[Condition]:
                 yield Condition(target, operator, Duration.parse(age).nanoseconds)
 
 
-def _things(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
+def _collectibles(namespace: str, values: Mapping[str, str]) -> Iterator[Node]:
     for key, value in values.items():
-        if (match := _THING.match(key)) and match[1] not in _STORED:
-            yield nodes.thing(namespace, match[1], value)
+        if (match := _COLLECTIBLE.match(key)) and match[1] not in _STORED:
+            yield nodes.collectible(namespace, match[1], value)
 
 
 def _references(namespace: str, values: Mapping[str, str], plain: Mapping[str, Kind], snapshots: str) -> Iterator[Node]:

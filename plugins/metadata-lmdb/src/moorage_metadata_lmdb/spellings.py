@@ -16,7 +16,7 @@ SHOWN = 5
 
 def kind(text: str, others: Iterable[str] = ()) -> str:
     """The kind of that name, also in the plural; "" for no name at all. Raises errors.InvalidArgument."""
-    known: list[str] = [each.value for each in Kind if each is not Kind.THING] + sorted(others)
+    known: list[str] = [each.value for each in Kind if each is not Kind.COLLECTIBLE] + sorted(others)
     for each in known:
         if text.lower() in (each, f"{each}s", f"{each}es"):
             return each
@@ -25,17 +25,17 @@ def kind(text: str, others: Iterable[str] = ()) -> str:
     return ""
 
 
-def find(reading: Reading, wanted: Object, things: Iterable[Node] = (), others: Iterable[str] = ()) -> Node:
+def find(reading: Reading, wanted: Object, collectibles: Iterable[Node] = (), others: Iterable[str] = ()) -> Node:
     """The object that ``wanted`` spells: by its whole key if there is one, otherwise by the only one that begins so.
 
-    ``things`` are those outside of the store, ``others`` all kinds of them.
+    ``collectibles`` are those outside of the store, ``others`` all kinds of them.
 
     Raises errors.NotFound, errors.InvalidArgument for an ambiguous spelling.
     """
     chosen, text = kind(wanted.kind, others), wanted.key
     if not text:
         raise errors.InvalidArgument("object without a name: invalid argument")
-    outside = (node for node in things if node.namespace == wanted.namespace)
+    outside = (node for node in collectibles if node.namespace == wanted.namespace)
     known = (*_objects(reading, wanted.namespace), *outside)
     there = [node for node in known if chosen in ("", nodes.object(node).kind)]
     for fits in (_is, _begins):
@@ -74,7 +74,7 @@ def _matches(node: Node, text: str, fits: Callable[[str, str], bool]) -> bool:
     if fits(node.key, text):
         return True
     # The algorithm of a digest and the name of a snapshotter may be left out.
-    separator = {Kind.CONTENT: ":", Kind.SNAPSHOT: "/", Kind.THING: "/"}.get(node.kind)
+    separator = {Kind.CONTENT: ":", Kind.SNAPSHOT: "/", Kind.COLLECTIBLE: "/"}.get(node.kind)
     return separator is not None and fits(node.key.partition(separator)[2], text)
 
 

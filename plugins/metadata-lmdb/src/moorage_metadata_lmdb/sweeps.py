@@ -36,7 +36,7 @@ def _with_conditions(change: Change, touched: Set[Node]) -> list[Node]:
 
 def _remove(change: Change, node: Node) -> bool:
     namespace = node.namespace
-    if node.kind is Kind.THING:
+    if node.kind is Kind.COLLECTIBLE:
         return False  # its owner removes it when the rows are gone
     if node.kind is Kind.SNAPSHOT:
         snapshotter, _, key = node.key.partition("/")

@@ -1,6 +1,6 @@
-"""Things that lie outside of the store and are collected with what lies in it (``moorage_sdk.resources``).
+"""What lies outside of the store and is collected with what lies in it (``moorage_sdk.resources``).
 
-containerd's door for them is ``RegisterCollectibleResource``; they are mounts there, and streams.
+containerd's door for that is ``RegisterCollectibleResource``; they are mounts there, and streams.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Things:
+class Collectibles:
     """What the owners had when it was listed, and what of it is ``condemned``.
 
     ``failures`` are owners that could not be asked, each in one line.
@@ -45,7 +45,7 @@ class Things:
         """Ask every owner. For a collection only after changes are being noted: what comes later is not in it."""
         for kind, owner in self.owners.items():
             try:
-                self.items.update((nodes.thing(item.namespace, kind, item.name), item) for item in owner.all())
+                self.items.update((nodes.collectible(item.namespace, kind, item.name), item) for item in owner.all())
             except Exception as error:  # noqa: BLE001 - an owner is foreign code, and what the others have is collected
                 self._fail(f"listing {kind}", error)
 

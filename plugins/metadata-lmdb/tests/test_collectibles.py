@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from moorage_metadata_lmdb import nodes
+from moorage_metadata_lmdb.collectibles import Collectibles
 from moorage_metadata_lmdb.removals import Report
-from moorage_metadata_lmdb.things import Things
 from moorage_sdk import digests, errors
 from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.events import Payload
@@ -140,18 +140,18 @@ def test_what_is_kept_between_marking_and_sweeping_stays(
     rig: Any, mounts: Mounts, keep: Callable[[Any], object]
 ) -> None:
     mounts.add("web", lease="l", container="c")
-    things = Things({"mount": mounts})
-    mark = rig.database._mark(things)
+    collectibles = Collectibles({"mount": mounts})
+    mark = rig.database._mark(collectibles)
     keep(rig)
-    rig.database._sweep(mark, things)
+    rig.database._sweep(mark, collectibles)
     assert mounts.condemned == []
 
 
 def test_what_is_made_after_the_marking_is_not_collected(rig: Any, mounts: Mounts) -> None:
-    things = Things({"mount": mounts})
-    mark = rig.database._mark(things)
+    collectibles = Collectibles({"mount": mounts})
+    mark = rig.database._mark(collectibles)
     mounts.add("web")
-    rig.database._sweep(mark, things)
+    rig.database._sweep(mark, collectibles)
     assert mounts.condemned == []
 
 
@@ -187,10 +187,10 @@ def test_plans_and_explanations_know_them(rig: Any, mounts: Mounts) -> None:
     assert set(mounts.items) == {"web", "stray"}
 
 
-def test_nothing_is_asked_of_an_owner_whose_things_are_not_listed() -> None:
+def test_nothing_is_asked_of_an_owner_whose_collectibles_are_not_listed() -> None:
     mounts = Mounts()
-    things, report = Things({"mount": mounts}), Report()
-    things.condemn([nodes.thing("default", "mount", "web"), nodes.thing("default", "stream", "s")])
-    things.remove(report)
+    collectibles, report = Collectibles({"mount": mounts}), Report()
+    collectibles.condemn([nodes.collectible("default", "mount", "web"), nodes.collectible("default", "stream", "s")])
+    collectibles.remove(report)
     assert mounts.calls == ["cleanup"]
     assert (report.removed, report.failures) == ([], [])
