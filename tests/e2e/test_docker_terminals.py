@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pexpect
 import pytest
 
+from moorage_testkit import persons
 from moorage_testkit.engines import Engine
+from moorage_testkit.persons import ended
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 """pexpect forks, and executes at once."""
@@ -16,23 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:Deprecati
 PROMPT = "/ # "
 
 
-@contextmanager
-def person(docker: Engine, *words: str, rows: int = 24, columns: int = 80) -> Iterator[pexpect.spawn]:
-    program, *arguments = docker.words(*words)
-    child = pexpect.spawn(
-        program, arguments, timeout=30, dimensions=(rows, columns), encoding="utf-8", env=dict(docker.env)
-    )
-    try:
-        yield child
-    finally:
-        child.close(force=True)
-
-
-def ended(child: pexpect.spawn) -> int | None:
-    child.expect(pexpect.EOF)
-    child.close()
-    status: int | None = child.exitstatus
-    return status
+def person(docker: Engine, *words: str, rows: int = 24, columns: int = 80) -> AbstractContextManager[pexpect.spawn]:
+    return persons.person(docker.words(*words), rows=rows, columns=columns, env=docker.env)
 
 
 def test_a_shell(docker: Engine) -> None:

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pexpect
 import pytest
+
+from moorage_testkit.persons import TIMEOUT, ended, person
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 """pexpect forks, and executes at once."""
 
 Command = Callable[..., list[str]]
 PROMPT = "/ # "
-TIMEOUT = 30
-
-
-@contextmanager
-def person(words: list[str], *, rows: int = 24, columns: int = 80) -> Iterator[pexpect.spawn]:
-    child = pexpect.spawn(words[0], words[1:], timeout=TIMEOUT, dimensions=(rows, columns), encoding="utf-8")
-    try:
-        yield child
-    finally:
-        child.close(force=True)
-
-
-def ended(child: pexpect.spawn) -> int | None:
-    child.expect(pexpect.EOF)
-    child.close()
-    status: int | None = child.exitstatus
-    return status
 
 
 def test_a_shell(command: Command) -> None:
