@@ -3,7 +3,8 @@
 import pytest
 
 from moorage_testkit.remotes import Remote, RemoteSnapshotter
-from moorage_testkit.suites.snapshots import FilterSuite, SnapshotSuite
+from moorage_testkit.suites.filters import FilterSuite
+from moorage_testkit.suites.snapshots import SnapshotSuite
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from moorage_sdk.mounts import Mount
 from moorage_testkit import images
 from moorage_testkit.fakes.activations import MemoryMountManager
 from moorage_testkit.fakes.content import MemoryStore
-from moorage_testkit.suites.content import put
+from moorage_testkit.suites.blobs import put
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="unpacking needs root")
 CHAIN = (Mount("loop", "/disk"), Mount("format/bind", "{{ mount 0 }}", ("rbind",)))

@@ -19,7 +19,7 @@ from moorage_sys import mountinfo, mounts
 from moorage_testkit import trees
 from moorage_testkit.archives import Tar
 from moorage_testkit.fakes.content import MemoryStore
-from moorage_testkit.suites.content import put, read
+from moorage_testkit.suites.blobs import put, read
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and mounts need root")
 LAYER = Tar().folder("d").file("d/f", b"content").symlink("l", "d/f").end()

@@ -13,7 +13,7 @@ from moorage_sys import tar_runs
 from moorage_testkit.fakes.activations import MemoryMountManager
 from moorage_testkit.fakes.content import MemoryStore
 from moorage_testkit.fakes.contexts import Context
-from moorage_testkit.suites.content import put
+from moorage_testkit.suites.blobs import put
 
 
 def test_make(tmp_path: Path) -> None:

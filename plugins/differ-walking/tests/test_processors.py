@@ -22,7 +22,7 @@ from moorage_sdk.descriptors import OCI_LAYER, OCI_LAYER_GZIP, Descriptor
 from moorage_sdk.mounts import Mount
 from moorage_testkit.archives import Tar
 from moorage_testkit.fakes.content import MemoryStore
-from moorage_testkit.suites.content import put
+from moorage_testkit.suites.blobs import put
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and mounts need root")
 LAYER = Tar().folder("d").file("d/f", b"content" * 10_000).end()

@@ -12,7 +12,7 @@ from moorage_sdk import digests, errors
 from moorage_sdk.content import Info
 from moorage_sdk.namespaces import within
 from moorage_testkit.daemons import Daemon
-from moorage_testkit.suites.content import put, read
+from moorage_testkit.suites.blobs import put, read
 
 DATA = bytes(range(256)) * 40_000
 """Ten megabytes: more than one message, either way."""

@@ -8,7 +8,7 @@ import pytest
 from moorage_sdk import digests, errors
 from moorage_testkit import daemons, remotes
 from moorage_testkit.daemons import Daemon
-from moorage_testkit.suites.content import put, read
+from moorage_testkit.suites.blobs import put, read
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to run a daemon")
 

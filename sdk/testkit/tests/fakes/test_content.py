@@ -1,6 +1,6 @@
 from moorage_sdk import digests
 from moorage_testkit.fakes.content import MemoryStore
-from moorage_testkit.suites.content import put, read
+from moorage_testkit.suites.blobs import put, read
 
 
 def test_damage_shows() -> None:

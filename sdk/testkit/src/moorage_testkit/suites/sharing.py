@@ -11,7 +11,7 @@ import pytest
 
 from moorage_sdk import digests, errors
 from moorage_sdk.content import ContentStore
-from moorage_testkit.suites.content import check_blob, make_bytes, put, read, span
+from moorage_testkit.suites.blobs import check_blob, make_bytes, put, read, span
 
 DATA = make_bytes(1000)
 DIGEST = digests.of(DATA)
