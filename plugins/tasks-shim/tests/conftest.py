@@ -14,10 +14,10 @@ from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
 from moorage_tasks_shim.controllers import ShimSandboxController
 from moorage_tasks_shim.creations import Adjust, Creator
-from moorage_tasks_shim.foundations import Founder
 from moorage_tasks_shim.managers import ShimTaskManager
 from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.sandbox_creations import SandboxCreator
 from moorage_tasks_shim.sandboxes import Sandbox
 from moorage_tasks_shim.tasks import Task
 from moorage_testkit.fakes import shims
@@ -90,7 +90,7 @@ class Pods(House):
     """A task manager and a controller of sandboxes over the same shim."""
 
     pods: Registry[Sandbox]
-    founder: Founder
+    sandbox_creator: SandboxCreator
     controller: ShimSandboxController
 
     def close(self) -> None:
@@ -115,9 +115,15 @@ def pods(house: Callable[..., House], tmp_path: Path) -> Callable[..., Pods]:
         base.registry.meet(registry)
         recovery = Recovery(registry, base.exchange)
         base.recovery.follow(recovery)
-        founder = Founder(registry, base.exchange)
-        controller = ShimSandboxController(registry, founder, recovery)
+        sandbox_creator = SandboxCreator(registry, base.exchange)
+        controller = ShimSandboxController(registry, sandbox_creator, recovery)
         shared = {name: getattr(base, name) for name in base.__dataclass_fields__ if name != "again"}
-        return Pods(**shared, again=lambda: over(base.again()), pods=registry, founder=founder, controller=controller)
+        return Pods(
+            **shared,
+            again=lambda: over(base.again()),
+            pods=registry,
+            sandbox_creator=sandbox_creator,
+            controller=controller,
+        )
 
     return make

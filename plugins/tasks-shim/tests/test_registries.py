@@ -179,7 +179,7 @@ def test_an_id_is_taken_from_the_first_moment_by_neighbours_too(pods: Callable[.
         async with here.shim as shim:
             shim.hang.add("CreateSandbox")
             sandbox = Sandbox("web", Runtime(RUNTIME))
-            making = asyncio.create_task(here.founder.create("ns", SandboxCreation(sandbox)))
+            making = asyncio.create_task(here.sandbox_creator.create("ns", SandboxCreation(sandbox)))
             await until(lambda: shim.calls["CreateSandbox"])
             assert not here.pods.has("ns", "web")
             with pytest.raises(errors.AlreadyExists, match='task "web" in namespace "ns": already exists'):

@@ -19,7 +19,7 @@ from moorage_services.blobs import Blobs
 from moorage_services.calls import Call, Handler, selected
 from moorage_services.ingests import Ingest
 from moorage_services.pools import Lane, Pool
-from moorage_services.tides import Tide
+from moorage_services.reclamations import Reclamation
 from moorage_sys import allocations
 
 CHUNK = 1 << 20
@@ -36,7 +36,7 @@ class ContentService:
         self._storage = storage
         self._streams = streams
         self._small = Blobs()
-        self._tide = Tide(storage, allocations.give_back)
+        self._reclamation = Reclamation(storage, allocations.give_back)
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -111,7 +111,7 @@ class ContentService:
         request = await anext(messages, None)
         if request is None:
             raise errors.InvalidArgument("first message must have a reference: invalid argument")
-        with self._tide.stream():
+        with self._reclamation.stream():
             response = await self._written(store, request, messages, call)
         if response is not None:
             # Sent only now, so that a client that has its answer can open the reference again at once.
@@ -132,7 +132,7 @@ class ContentService:
             del opening
             try:
                 while request is not None:
-                    self._tide.moved(request.ByteSize())
+                    self._reclamation.moved(request.ByteSize())
                     response = await lane.use(Ingest.answer, request)
                     if request.action == content.COMMIT:
                         return response

@@ -13,25 +13,25 @@ from moorage_sdk.platforms import Platform
 from moorage_sdk.sandboxes import Creation, Instance, Metric, SandboxController, Status
 from moorage_sdk.sandboxes import Sandbox as Record
 from moorage_sdk.tasks import Exit
-from moorage_tasks_shim.foundations import Founder
 from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.sandbox_creations import SandboxCreator
 from moorage_tasks_shim.sandboxes import Sandbox
 
 
 class ShimSandboxController(SandboxController):
     """Looks up the sandbox and passes the call on to its shim."""
 
-    def __init__(self, registry: Registry[Sandbox], founder: Founder, recovery: Recovery[Sandbox]) -> None:
+    def __init__(self, registry: Registry[Sandbox], creator: SandboxCreator, recovery: Recovery[Sandbox]) -> None:
         self._registry = registry
-        self._founder = founder
+        self._creator = creator
         self._recovery = recovery
 
     async def create(self, namespace: str, creation: Creation) -> None:
         required(namespace)
         identifiers.validate(creation.sandbox.id, "sandbox id")
         await self._recovery.loaded()
-        await self._founder.create(namespace, creation)
+        await self._creator.create(namespace, creation)
 
     async def start(self, namespace: str, id: str) -> Instance:
         """An unknown sandbox is an error of no class here, as it is there."""
@@ -44,7 +44,7 @@ class ShimSandboxController(SandboxController):
         except errors.Error as error:
             # One whose shim is out of reach is being looked for, which is for the search to end.
             if sandbox.link is not None and not sandbox.link.lost:
-                await self._founder.dissolve(sandbox)
+                await self._creator.dissolve(sandbox)
             raise _about(error, f"failed to start sandbox {id}") from error
         return Instance(
             id=id,
@@ -102,7 +102,7 @@ class ShimSandboxController(SandboxController):
                 if sandbox.link is None or not sandbox.link.lost:
                     sandbox.leaving = False
                     raise _about(error, "failed to shutdown sandbox") from error
-            await self._founder.remove(sandbox)
+            await self._creator.remove(sandbox)
 
     async def metrics(self, namespace: str, id: str) -> Metric | None:
         said = await (await self._get(namespace, id)).ask("SandboxMetrics")

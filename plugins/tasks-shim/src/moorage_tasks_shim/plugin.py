@@ -26,10 +26,10 @@ from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
 from moorage_tasks_shim.controllers import ShimSandboxController
 from moorage_tasks_shim.creations import Adjust, Creator
-from moorage_tasks_shim.foundations import Founder
 from moorage_tasks_shim.managers import ShimTaskManager
 from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
+from moorage_tasks_shim.sandbox_creations import SandboxCreator
 from moorage_tasks_shim.sandboxes import Sandbox
 from moorage_tasks_shim.tasks import Task
 
@@ -95,7 +95,7 @@ def make_controller(ctx: InitContext, config: NoConfig) -> SandboxController:
     manager.recovery.follow(recovery)
     ctx.on_close(registry.close)
     registry.background(recovery.loaded())
-    return ShimSandboxController(registry, Founder(registry, exchange), recovery)
+    return ShimSandboxController(registry, SandboxCreator(registry, exchange), recovery)
 
 
 def _binaries(ctx: InitContext, config: Config, timeouts: Timeouts) -> Callable[[Path], Binary]:

@@ -28,7 +28,7 @@ def test_the_shim_gets_the_whole_request(pods: Callable[..., Any]) -> None:
         here = pods()
         async with here.shim as shim:
             rootfs = (Mount("bind", "/a", ("ro",)),)
-            await here.founder.create(
+            await here.sandbox_creator.create(
                 "ns",
                 creation(rootfs=rootfs, options=Payload("o", b"1"), netns="/run/netns/x", annotations={"k": "v"}),
             )
@@ -50,7 +50,7 @@ def test_a_specification_may_be_of_any_kind_or_missing(pods: Callable[..., Any],
     async def run() -> None:
         here = pods()
         async with here.shim:
-            await here.founder.create("ns", creation(spec=spec))
+            await here.sandbox_creator.create("ns", creation(spec=spec))
             config = Path(here.pods.bundles.bundle("ns", "pod").path, "config.json")
             assert (config.read_bytes() if spec else config.exists()) == (spec.value if spec else False)
             here.close()
@@ -62,15 +62,15 @@ def test_an_id_is_taken_once_among_sandboxes_and_tasks(pods: Callable[..., Any])
     async def run() -> None:
         here = pods()
         async with here.shim:
-            calls = (here.founder.create("ns", creation()) for _ in range(3))
+            calls = (here.sandbox_creator.create("ns", creation()) for _ in range(3))
             made = await asyncio.gather(*calls, return_exceptions=True)
             assert sorted(type(each).__name__ for each in made) == ["AlreadyExists"] * 2 + ["NoneType"]
             with pytest.raises(errors.AlreadyExists, match='task "pod"'):
                 await here.manager.create("ns", TaskCreation("pod", RUNTIME, b"{}"))
             await here.manager.create("ns", TaskCreation("web", RUNTIME, b"{}"))
             with pytest.raises(errors.AlreadyExists, match='sandbox "web"'):
-                await here.founder.create("ns", creation("web"))
-            await here.founder.create("other", creation())
+                await here.sandbox_creator.create("ns", creation("web"))
+            await here.sandbox_creator.create("other", creation())
             here.close()
 
     asyncio.run(run())
@@ -82,12 +82,12 @@ def test_what_the_shim_refuses_leaves_nothing(pods: Callable[..., Any]) -> None:
         async with here.shim as shim:
             shim.fail["CreateSandbox"] = errors.ResourceExhausted("no memory")
             with pytest.raises(errors.ResourceExhausted, match="failed to create sandbox pod: no memory"):
-                await here.founder.create("ns", creation())
+                await here.sandbox_creator.create("ns", creation())
             assert shim.calls["ShutdownSandbox"] == 1
             assert list(here.pods.bundles.all()) == []
             assert not here.pods.has("ns", "pod")
             del shim.fail["CreateSandbox"]
-            await here.founder.create("ns", creation())
+            await here.sandbox_creator.create("ns", creation())
             here.close()
 
     asyncio.run(run())
@@ -98,7 +98,7 @@ def test_a_shim_without_sandboxes_is_told_to_go(pods: Callable[..., Any]) -> Non
         here = pods(sandboxes=None, shared=False)
         async with here.shim as shim:
             with pytest.raises(errors.Unimplemented):
-                await here.founder.create("ns", creation())
+                await here.sandbox_creator.create("ns", creation())
             assert shim.calls["Shutdown"] == 1
             assert list(here.pods.bundles.all()) == []
             here.close()
@@ -110,9 +110,9 @@ def test_unknown_runtimes_are_refused_before_anything_is_made(pods: Callable[...
     async def run() -> None:
         here = pods()
         with pytest.raises(errors.NotFound):
-            await here.founder.create("ns", creation(runtime="io.containerd.none.v1"))
+            await here.sandbox_creator.create("ns", creation(runtime="io.containerd.none.v1"))
         with pytest.raises(errors.InvalidArgument):
-            await here.founder.create("ns", creation(runtime=""))
+            await here.sandbox_creator.create("ns", creation(runtime=""))
         assert list(here.pods.bundles.all()) == []
         here.close()
 
@@ -124,7 +124,7 @@ def test_a_caller_that_leaves_finds_nothing_left(pods: Callable[..., Any]) -> No
         here = pods()
         async with here.shim as shim:
             shim.hang.add("PingSandbox")
-            making = asyncio.create_task(here.founder.create("ns", creation()))
+            making = asyncio.create_task(here.sandbox_creator.create("ns", creation()))
             while not shim.calls["CreateSandbox"]:
                 await asyncio.sleep(0)
             making.cancel()

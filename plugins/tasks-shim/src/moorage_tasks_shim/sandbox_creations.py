@@ -20,7 +20,7 @@ from moorage_tasks_shim.sandboxes import Sandbox
 log = logging.getLogger(__name__)
 
 
-class Founder:
+class SandboxCreator:
     """Makes sandboxes and takes them away."""
 
     def __init__(self, registry: Registry[Sandbox], exchange: Exchange) -> None:

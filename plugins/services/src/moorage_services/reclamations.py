@@ -19,8 +19,8 @@ REST = 1.0
 """Seconds of quiet before it, for what is over is let go of by and by."""
 
 
-class Tide:
-    """Streams that come and go. For the thread of one event loop; ``give_back`` runs on the pool."""
+class Reclamation:
+    """Counts streams and their bytes; ``give_back`` runs on the pool once the last is over. For one event loop."""
 
     def __init__(self, pool: Pool, give_back: Callable[[], object], *, flood: int = FLOOD, rest: float = REST) -> None:
         self._pool = pool
@@ -39,12 +39,12 @@ class Tide:
         finally:
             self._streams -= 1
             if not self._streams and self._moved >= self._flood and self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(self._rest, self._ebb)
+                self._timer = asyncio.get_running_loop().call_later(self._rest, self._reclaim)
 
     def moved(self, size: int) -> None:
         self._moved += size
 
-    def _ebb(self) -> None:
+    def _reclaim(self) -> None:
         self._timer = None
         if self._streams:
             return  # the last of them will see to it
