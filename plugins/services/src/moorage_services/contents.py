@@ -25,6 +25,9 @@ from moorage_sys import allocations
 CHUNK = 1 << 20
 """Bytes of one message of Read: containerd's buffer (contentserver.go), far below the limit of a message."""
 
+PIECE = 4 * CHUNK
+"""Bytes of the largest piece of memory that streams use up all the time: a chunk as grpc and protobuf pass it on."""
+
 
 class ContentService:
     """``storage`` runs what is short, ``streams`` moves the bytes of blobs, which may wait for a slow disk."""
@@ -37,6 +40,7 @@ class ContentService:
         self._streams = streams
         self._small = Blobs()
         self._reclamation = Reclamation(storage, allocations.give_back)
+        allocations.expect(PIECE)
 
     def handlers(self) -> Mapping[str, Handler]:
         return {

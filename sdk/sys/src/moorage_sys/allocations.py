@@ -1,10 +1,29 @@
-"""Memory that the process holds and nobody uses."""
+"""What the allocator holds for the process, and when it gives it back."""
 
 from __future__ import annotations
 
 import gc
 
 from moorage_sys import libc
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3), from ``malloc.h``."""
+
+
+def expect(size: int) -> None:
+    """Pieces of up to ``size`` bytes come and go all the time: they are to be taken from memory that the process holds.
+
+    By itself glibc finds that out or does not, depending on the order in which the first ones are freed. Where it does
+    not, each piece is mapped and unmapped, and every page of it faulted in: content was read at a third of the speed.
+    A C library without mallopt does as it likes.
+    """
+    try:
+        set_option = libc.lib.mallopt
+    except AttributeError:
+        return
+    # Each by itself would end glibc's own search for the other.
+    set_option(_MMAP_THRESHOLD, size)
+    set_option(_TRIM_THRESHOLD, size)
 
 
 def give_back() -> None:

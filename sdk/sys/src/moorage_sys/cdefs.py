@@ -19,6 +19,7 @@ int pivot_root(const char *new_root, const char *put_old);
 int unshare(int flags);
 int syncfs(int fd);
 int malloc_trim(size_t pad);
+int mallopt(int param, int value);
 int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int capset(void *header, void *data);
 int capget(void *header, void *data);
