@@ -9,12 +9,16 @@ from moorage_sys import libc
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3), from ``malloc.h``."""
 
+HELD = 64 << 20
+"""Bytes at the end of an arena that the process keeps although they are free."""
+
 
 def expect(size: int) -> None:
     """Pieces of up to ``size`` bytes come and go all the time: they are to be taken from memory that the process holds.
 
     By itself glibc finds that out or does not, depending on the order in which the first ones are freed. Where it does
     not, each piece is mapped and unmapped, and every page of it faulted in: content was read at a third of the speed.
+    And what many threads free at the end of an arena they share goes back at once, unless ``HELD`` of it may stay.
     A C library without mallopt does as it likes.
     """
     try:
@@ -23,7 +27,7 @@ def expect(size: int) -> None:
         return
     # Each by itself would end glibc's own search for the other.
     set_option(_MMAP_THRESHOLD, size)
-    set_option(_TRIM_THRESHOLD, size)
+    set_option(_TRIM_THRESHOLD, HELD)
 
 
 def give_back() -> None:
