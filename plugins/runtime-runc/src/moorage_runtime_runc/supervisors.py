@@ -20,6 +20,7 @@ from moorage_sdk.runtimes import Endpoint, Runtime
 from moorage_ttrpc import sockets
 
 if TYPE_CHECKING:
+    from moorage_sdk.events import Payload
     from moorage_sdk.tasks import Bundle
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class MonitorRuntime(Runtime):
     def names(self) -> tuple[str, ...]:
         return NAMES
 
-    async def start(self, bundle: Bundle) -> Endpoint:
+    async def start(self, bundle: Bundle, options: Payload | None = None) -> Endpoint:
         await self._ensure()
         return self._endpoint()
 

@@ -54,7 +54,7 @@ class PluginCarrier(Carrier):
         self._runtime = runtime
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
-        return await self._runtime.start(bundle)
+        return await self._runtime.start(bundle, options)
 
     async def find(self, bundle: Bundle, record: Record) -> Endpoint | None:
         return await self._runtime.find(bundle)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from moorage_sdk.events import Payload
 from moorage_sdk.slots import Slot
 from moorage_sdk.tasks import Bundle
 
@@ -33,10 +34,11 @@ class Runtime(ABC):
         """The runtime names it serves, such as ``io.containerd.runc.v2``."""
 
     @abstractmethod
-    async def start(self, bundle: Bundle) -> Endpoint:
-        """Make sure that a shim is there for a new task.
+    async def start(self, bundle: Bundle, options: Payload | None = None) -> Endpoint:
+        """Make sure that a shim is there for a new task; ``options`` are the runtime's own, as the client sent them.
 
-        Raises errors.Unavailable with the reason when it cannot be started or does not answer in time.
+        Raises errors.InvalidArgument and errors.NotFound about the options, errors.Unavailable with the
+        reason when it cannot be started or does not answer in time.
         """
 
     @abstractmethod

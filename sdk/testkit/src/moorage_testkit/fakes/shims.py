@@ -19,6 +19,7 @@ from google.protobuf.empty_pb2 import Empty
 from moorage_api import methods
 from moorage_api.convert import timestamps
 from moorage_sdk import errors
+from moorage_sdk.events import Payload
 from moorage_sdk.runtimes import Endpoint, Runtime
 from moorage_sdk.tasks import Bundle, Status
 from moorage_ttrpc.methods import Call, bind
@@ -299,7 +300,7 @@ class ShimRuntime(Runtime):
     def names(self) -> tuple[str, ...]:
         return self._names
 
-    async def start(self, bundle: Bundle) -> Endpoint:
+    async def start(self, bundle: Bundle, options: Payload | None = None) -> Endpoint:
         return self.endpoint
 
     async def find(self, bundle: Bundle) -> Endpoint | None:
