@@ -31,16 +31,6 @@ def test_the_runtimes_words_reach_the_client_and_nothing_is_left(scenario: Any) 
     scenario(body)
 
 
-def test_a_cgroup_for_the_shim_is_not_followed_and_that_is_said(scenario: Any) -> None:
-    async def body(node: Any) -> None:
-        options = runc_options.Options(binary_name=node.binary, root=node.runtime_root, shim_cgroup="/shims")
-        assert (await node.run(node.bundle("true"), options=typeurls.pack(options))).exit_status == 0
-        said = (node.folder / "monitor.log").read_text("utf-8")
-        assert 'container test/c: shim cgroup "/shims": the monitor stays in its own' in said
-
-    scenario(body)
-
-
 def test_rootfs_is_mounted_and_unmounted(scenario: Any) -> None:
     async def body(node: Any) -> None:
         bundle = node.bundle("sh", "-c", "echo here > /found")

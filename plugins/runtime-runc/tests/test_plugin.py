@@ -31,7 +31,7 @@ def test_names_and_uri() -> None:
 def test_events_go_where_the_daemon_listens() -> None:
     def command(tables: dict[str, Any], **config: Any) -> list[str]:
         runtime: Any = make(Context(tables), Config(**config))  # type: ignore[arg-type]
-        return list(runtime._place.command())
+        return list(runtime._monitors[""]._place.command())
 
     default = command({})
     assert default[default.index("--events") + 1] == "/run/x/moorage.sock.ttrpc"

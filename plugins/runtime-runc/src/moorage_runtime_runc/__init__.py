@@ -4,6 +4,6 @@
 knows every container, ``containers`` and ``processes`` are the life of one and ``exits`` its end, ``creations`` and
 ``execs`` bring them about by ``runtimes`` (runc or crun). ``reapers`` learns of exits; ``openings``, ``streams``,
 ``pumps``, ``consoles`` and ``loggers`` own stdio; ``publishers`` and ``journals`` carry events on, ``records``
-and ``adoptions`` make a restart harmless. ``plugin`` and ``supervisors`` are the daemon's side, ``shims`` that of a
-containerd that is not ours.
+and ``adoptions`` make a restart harmless. ``plugin``, ``placements`` and ``supervisors`` are the daemon's side,
+``shims`` that of a containerd that is not ours.
 """

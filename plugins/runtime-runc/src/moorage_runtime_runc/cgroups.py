@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from moorage_sdk import errors
 from moorage_sys import mountinfo
 
 ROOT = Path("/sys/fs/cgroup")
@@ -30,6 +31,11 @@ class Cgroup:
         """Where a controller's files are. A hybrid host counts as v1, as in github.com/containerd/cgroups."""
         return self.paths.get("") or self.paths.get(controller)
 
+    def enter(self, pid: int = 0) -> None:
+        """Move a process into it, ourselves without a pid. Raises OSError."""
+        for path in sorted(set(self.paths.values())):
+            (path / "cgroup.procs").write_text(str(pid), "ascii")
+
     def pids(self) -> list[int]:
         """All processes in it and in the groups beneath, in no order; none if it is gone."""
         for controller in ("", *_MEMBERSHIP, *self.paths):
@@ -41,6 +47,21 @@ class Cgroup:
 def is_unified() -> bool:
     """Whether the host has cgroup v2 alone."""
     return (ROOT / "cgroup.controllers").exists()
+
+
+def named(name: str) -> Cgroup:
+    """The cgroup of that path beneath the root, in every hierarchy that has it.
+
+    Raises errors.InvalidArgument for a path that leads elsewhere, errors.NotFound where no hierarchy has it.
+    """
+    inner = name.strip("/")
+    if not inner or ".." in inner.split("/") or "\0" in inner:
+        raise errors.InvalidArgument(f'cgroup "{name}": not a path beneath the root: invalid argument')
+    points = {"": ROOT} if is_unified() else {name: point for name, (_, point) in _v1_mounts().items()}
+    found = {name: point / inner for name, point in points.items() if (point / inner / "cgroup.procs").exists()}
+    if not found:
+        raise errors.NotFound(f'cgroup "{name}": not found')
+    return Cgroup(found)
 
 
 def of(pid: int) -> Cgroup:

@@ -39,11 +39,6 @@ async def create(container: Container, creation: Creation, host: Host) -> None:
     Raises errors.Error and its classes; whatever fails is undone before.
     """
     specs.check(creation.bundle)
-    if cgroup := container.settings.shim_cgroup:
-        # It is one process for all containers, so it cannot be where each of them wants it.
-        log.warning(
-            'container %s/%s: shim cgroup "%s": the monitor stays in its own', container.namespace, container.id, cgroup
-        )
     container.mounted = bool(creation.rootfs)  # said before it is so: to unmount what is not mounted is no fault
     container.save()
     try:

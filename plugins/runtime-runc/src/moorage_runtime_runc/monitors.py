@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage_runtime_runc import adoptions, shields, shims
+from moorage_runtime_runc import adoptions, cgroups, shields, shims
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.journals import Journal
 from moorage_runtime_runc.ooms import Watcher
@@ -42,6 +42,9 @@ log = logging.getLogger("moorage.monitor")
 LINGER = 30.0
 """Seconds that a monitor without containers and without a daemon stays: long enough for a daemon to start again."""
 
+UNPLACED = 71
+"""Exit status of a monitor that cannot be in the cgroup it was made for (EX_OSERR in sysexits.h)."""
+
 _CHECK, _SHORTEST_CHECK = 5.0, 0.05
 """Seconds between two looks whether anybody needs the monitor."""
 
@@ -52,13 +55,16 @@ _SETTLE = 20.0
 """Seconds that commands of the runtime get which nobody waits for any more."""
 
 
+_VALUES = {"--state", "--socket", "--address", "--events", "--linger", "--cgroup"}
+
+
 @dataclass(frozen=True)
 class Arguments:
     """``address`` is the daemon's gRPC socket; ``events`` is where it takes events, by default ``<address>.ttrpc``.
 
     ``linger`` is how many seconds a monitor without containers stays once its daemon is gone, or, with ``leave``, in
     any case: a foreign containerd starts a new one when it needs one. ``announce`` closes the standard output as soon
-    as the socket is served.
+    as the socket is served. ``cgroup`` is where the process has to be.
     """
 
     state: Path
@@ -69,6 +75,7 @@ class Arguments:
     relay: bool = False
     announce: bool = False
     events: Path | None = None
+    cgroup: str = ""
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -79,7 +86,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     for word in words:
         if word in ("--leave", "--relay", "--announce"):
             flags.add(word)
-        elif word in ("--state", "--socket", "--address", "--events", "--linger") and (value := next(words, "")):
+        elif word in _VALUES and (value := next(words, "")):
             values[word] = value
         else:
             raise errors.InvalidArgument(f'argument "{word}": unknown or without a value')
@@ -97,6 +104,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         "--relay" in flags,
         "--announce" in flags,
         sockets.path_of(events) if events else None,
+        values.get("--cgroup", ""),
     )
 
 
@@ -217,12 +225,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     processes.set_subreaper()
     processes.set_name("moorage-monitor")
     _adjust_oom_score()
+    if not _enter(arguments):
+        return UNPLACED
     asyncio.run(_run(arguments))
     return 0
 
 
 async def _run(arguments: Arguments) -> None:
     await Monitor(arguments).run()
+
+
+def _enter(arguments: Arguments) -> bool:
+    """Go where we have to be, if that is told. Containers that are there already are not given up for it."""
+    if not arguments.cgroup:
+        return True
+    try:
+        cgroups.named(arguments.cgroup).enter()
+    except (errors.Error, OSError) as error:
+        log.error('cgroup "%s": not entered: %s', arguments.cgroup, error)
+        return any(Index(arguments.state / "tasks").bundles())
+    return True
 
 
 def _adjust_oom_score() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from moorage_runtime_runc.placements import Monitors
 from moorage_runtime_runc.supervisors import MonitorRuntime, Place
 from moorage_sdk import addresses
 from moorage_sdk.runtimes import RUNTIME, Runtime
@@ -28,7 +29,8 @@ class Config:
 
 def make(ctx: InitContext, config: Config) -> Runtime:
     arguments = ["--linger", str(config.linger), *(["--relay"] if config.relay else [])]
-    return MonitorRuntime(Place(ctx.state, addresses.grpc(ctx), addresses.ttrpc(ctx), arguments), config.start_timeout)
+    place = Place(ctx.state, addresses.grpc(ctx), addresses.ttrpc(ctx), arguments)
+    return Monitors(place, lambda each: MonitorRuntime(each, config.start_timeout))
 
 
 plugin = Plugin(RUNTIME, "runc", make, Config)

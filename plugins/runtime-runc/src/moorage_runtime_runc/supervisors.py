@@ -125,9 +125,11 @@ class MonitorRuntime(Runtime):
         return sockets.alive(self._place.socket)
 
     def _check(self) -> None:
-        """One that finds another serving its folder leaves, and that other is what we wait for."""
+        """One that finds another serving its folder leaves, and that other is what we wait for, or its end."""
         status = self._process.poll() if self._process is not None else None
-        if status not in (None, 0, LOCKED):
+        if status == LOCKED:
+            self._spawn()  # the other does not answer, and may be about to leave
+        elif status not in (None, 0):
             raise errors.Unavailable(f"node monitor: ended with status {status}", hint=self._hint())
 
     def _spawn(self) -> None:
