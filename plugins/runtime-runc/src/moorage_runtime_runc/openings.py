@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from moorage_runtime_runc import loggers, uris
@@ -12,12 +13,16 @@ from moorage_sdk import errors
 from moorage_sdk.tasks import Stdio
 
 
-async def open_streams(stdio: Stdio, owner: Owner, host: Host, *, relay: bool = False) -> Streams:
+async def open_streams(
+    stdio: Stdio, owner: Owner, host: Host, *, relay: bool = False, changed: Callable[[], None] | None = None
+) -> Streams:
     """Open everything that ``stdio`` names; waits for the client's readers. Nothing stays open when it raises.
+
+    ``changed`` is that of ``Streams``, and tells also of what is held until then.
 
     Raises errors.InvalidArgument for an unknown scheme, errors.DeadlineExceeded, errors.NotFound, errors.Error.
     """
-    streams = Streams()
+    streams = Streams(changed)
     try:
         await _fill(streams, await _resolve(streams, stdio, owner, host), owner, relay)
     except OSError as error:
@@ -36,7 +41,8 @@ async def _resolve(streams: Streams, stdio: Stdio, owner: Owner, host: Host) -> 
     if uri is None or uri.scheme == "fifo":
         return Stdio(stdin, uris.plain(stdio.stdout), uris.plain(stdio.stderr), stdio.terminal)
     if uri.scheme in ("binary", "binary-v2"):
-        streams.use_logger(await loggers.start(uri, owner.namespace, owner.id, host.reaper, host.spawner))
+        logger = await loggers.start(uri, owner.namespace, owner.id, host.reaper, host.spawner)
+        streams.use_logger(logger, terminal=stdio.terminal)
         return Stdio(stdin=stdin, terminal=stdio.terminal)
     if uri.scheme == "file":
         _make_file(Path(uri.path))
