@@ -22,7 +22,14 @@ WITHOUT_PLUGINS = {
     "moorage.verb",
     "moorage.command",
 }
-NAMED_BY_SUBJECT = {"moorage-services", "moorage-cli", "moorage-containerd", "moorage-proxy", "moorage-cri"}
+NAMED_BY_SUBJECT = {
+    "moorage-services",
+    "moorage-cli",
+    "moorage-containerd",
+    "moorage-proxy",
+    "moorage-cri",
+    "moorage-restart-monitor",  # containerd has it as the monitor of containers that is called restart
+}
 
 
 def plugins_of(member: Any) -> dict[str, Plugin[Any, Any]]:

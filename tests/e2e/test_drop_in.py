@@ -27,7 +27,6 @@ ABSENT = {
     "io.containerd.grpc.v1.cri",
     "io.containerd.image-verifier.v1.bindir",
     "io.containerd.internal.v1.opt",
-    "io.containerd.monitor.container.v1.restart",
     "io.containerd.nri.v1.nri",
     "io.containerd.runtime.v1.linux",
 }

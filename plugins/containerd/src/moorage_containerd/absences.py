@@ -15,7 +15,6 @@ _CRI = "pods of Kubernetes are not served"
 _METRICS = "metrics are not served"
 _TRACES = "nothing is traced"
 _DEBUG = "profiles are not served, SIGUSR1 writes stacks to the log"
-_RESTART = "containers are not restarted by label"
 _STORAGE = "snapshotters of others come by [proxy_plugins]"
 _WINDOWS = "for Windows"
 _PART = "what it does is part of another plugin"
@@ -40,7 +39,6 @@ _PLUGINS: Mapping[str, tuple[str, ...]] = {
         "io.containerd.metrics.v1.grpc-otel",
     ),
     _DEBUG: ("io.containerd.server.v1.debug", "io.containerd.http.v1.pprof"),
-    _RESTART: ("io.containerd.internal.v1.restart", "io.containerd.monitor.container.v1.restart"),
     _STORAGE: (
         "io.containerd.snapshotter.v1.aufs",
         "io.containerd.snapshotter.v1.blockfile",

@@ -1,0 +1,1 @@
+"""Restart policies. ``policies`` decides, ``paces`` puts off, ``tasks`` acts, ``monitors`` brings them together."""
