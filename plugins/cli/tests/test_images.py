@@ -10,6 +10,7 @@ from moorage_sdk import errors, labels, platforms
 from moorage_sdk.descriptors import OCI_INDEX, OCI_MANIFEST, Descriptor
 from moorage_sdk.images import Image
 from moorage_sdk.transfers import Progress, Pull, Push
+from moorage_specs.configs import Config
 
 
 class Fake:
@@ -98,7 +99,7 @@ class Several(Fake):
 
         async def select(contents: Any, target: Descriptor, wanted: Any) -> tuple[Any, Any]:
             manifest = manifests.Manifest(Descriptor(OCI_MANIFEST, "sha256:m", 2), target, ())
-            return manifest, manifests.Config(platforms.parse("linux/arm64"))
+            return manifest, Config(platforms.parse("linux/arm64"))
 
         monkeypatch.setattr(manifests, "select", select)
 

@@ -11,10 +11,10 @@ import pytest
 from moorage_client import archives, clients, containers, creations
 from moorage_client.clients import Client
 from moorage_client.creations import Plan
-from moorage_client.specs import Settings
 from moorage_sdk import errors
 from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.images import Image
+from moorage_specs.settings import Settings
 from moorage_testkit import daemons, images
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("containerd"), reason="needs root and containerd")

@@ -43,9 +43,3 @@ def test_sec_30_malformed_descriptors(value: object) -> None:
 def test_a_descriptor() -> None:
     value = {"mediaType": "m", "digest": "sha256:" + "a" * 64, "size": 3, "annotations": {"k": "v", "n": None}}
     assert documents.descriptor(value, "thing").annotations == {"k": "v"}
-
-
-def test_null_is_absent() -> None:
-    assert documents.strings(None) == {}
-    assert documents.string_list(None) == ()
-    assert documents.string_list(["a", 1]) == ("a",)

@@ -4,10 +4,11 @@ import pytest
 
 from moorage_client import manifests
 from moorage_client.clients import Client
-from moorage_client.manifests import Config, Manifest
+from moorage_client.manifests import Manifest
 from moorage_sdk import digests, errors, platforms
 from moorage_sdk.descriptors import DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 from moorage_sdk.platforms import Platform
+from moorage_specs.configs import Config
 
 DIFF = "sha256:" + "d" * 64
 LAYER = Descriptor(OCI_LAYER, "sha256:" + "e" * 64, 10)
@@ -100,22 +101,3 @@ def test_other_media_types(talk: Any, store: Any) -> None:
     odd = store.add_json("application/x", {"os": "linux"})
     with pytest.raises(errors.InvalidArgument, match="no image configuration"):
         select(talk, store, store.add_json(OCI_MANIFEST, {"config": listed(odd), "layers": []}))
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {},
-        {"config": None, "rootfs": None},
-        {"config": [], "rootfs": {"diff_ids": None}},
-        {"os": None, "architecture": 3, "config": {"Env": None, "Cmd": "x", "Labels": [1], "User": 5, "Volumes": []}},
-    ],
-)
-def test_sec_43_every_field_may_be_missing_or_wrong(document: Any) -> None:
-    config = manifests.config_of(document)
-    assert (config.env, config.command, config.user, config.chain_id) == ((), (), "", "")
-
-
-def test_sec_30_diff_ids_are_digests() -> None:
-    with pytest.raises(errors.InvalidArgument):
-        manifests.config_of({"rootfs": {"diff_ids": ["sha256:../../x"]}})

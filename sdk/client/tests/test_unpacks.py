@@ -4,9 +4,9 @@ import pytest
 
 from moorage_client import unpacks
 from moorage_client.clients import Client
-from moorage_client.manifests import Config
 from moorage_sdk import digests, errors, labels, platforms
 from moorage_sdk.descriptors import OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST, Descriptor
+from moorage_specs.configs import Config
 
 DIFFS = [f"sha256:{digit * 64}" for digit in "12"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ import click
 from moorage_sdk import errors
 
 if TYPE_CHECKING:
-    from moorage_client.specs import Settings
     from moorage_sdk.platforms import Platform
+    from moorage_specs.confinements import Confinement
+    from moorage_specs.settings import Settings
 
 Decorated = Callable[..., Any]
 
@@ -73,8 +74,10 @@ class Creation:
     read_only: bool
     privileged: bool
     allow_new_privs: bool
+    security_opt: tuple[str, ...]
     cap_add: tuple[str, ...]
     cap_drop: tuple[str, ...]
+    sysctl: tuple[str, ...]
     label: tuple[str, ...]
     restart: str
     runtime: str
@@ -84,9 +87,10 @@ class Creation:
 
     def settings(self) -> Settings:
         """Raises errors.InvalidArgument for the first option that makes no sense."""
-        from moorage_client import environments, quantities, specs, volumes
+        from moorage_client import quantities
+        from moorage_specs import environments, settings, volumes
 
-        return specs.Settings(
+        return settings.Settings(
             command=self.command,
             entrypoint=None if self.entrypoint is None else _words(self.entrypoint),
             env=environments.given((*_read_env_files(self.env_file), *self.env), os.environ),
@@ -96,17 +100,28 @@ class Creation:
             terminal=self.tty,
             read_only=self.read_only,
             privileged=self.privileged,
-            new_privileges=self.allow_new_privs,
             host_network=self.network == "host",
             cap_add=self.cap_add,
             cap_drop=self.cap_drop,
+            confinement=self._confinement(),
+            sysctls=self.sysctl,
             volumes=tuple(volumes.parse(each) for each in self.volume),
-            limits=specs.Limits(
+            limits=settings.Limits(
                 memory=quantities.size(self.memory) if self.memory else 0,
-                cpu_quota=quantities.cpu_quota(self.cpus, specs.CPU_PERIOD) if self.cpus else 0,
+                cpu_quota=quantities.cpu_quota(self.cpus, settings.CPU_PERIOD) if self.cpus else 0,
                 pids=max(0, self.pids_limit),
             ),
         )
+
+    def _confinement(self) -> Confinement:
+        from moorage_specs import confinements
+
+        asked = confinements.parse(self.security_opt)
+        if not self.allow_new_privs:
+            return asked
+        if asked.no_new_privileges:
+            raise errors.InvalidArgument("--allow-new-privs and no-new-privileges: only one of them: invalid argument")
+        return replace(asked, no_new_privileges=False)
 
     def labels(self) -> dict[str, str]:
         """Raises errors.InvalidArgument for a label that is none, or a restart policy nobody knows."""
@@ -181,10 +196,17 @@ _CREATION = (
     click.option("--cpus", default="", metavar="NUMBER", help="CPU limit, such as 1.5."),
     click.option("--pids-limit", type=int, default=0, metavar="NUMBER", help="Limit of processes and threads."),
     click.option("--read-only", is_flag=True, help="Mount the root file system read-only."),
-    click.option("--privileged", is_flag=True, help="All capabilities and devices, nothing masked."),
+    click.option("--privileged", is_flag=True, help="All capabilities and devices, nothing masked or filtered."),
     click.option("--allow-new-privs", is_flag=True, help="Let set-user-id programs work."),
+    click.option(
+        "--security-opt",
+        multiple=True,
+        metavar="OPTION",
+        help="seccomp=unconfined|FILE, apparmor=NAME, label=disable|PART:VALUE, no-new-privileges[=false].",
+    ),
     click.option("--cap-add", multiple=True, metavar="CAP", help="Add a capability, or ALL."),
     click.option("--cap-drop", multiple=True, metavar="CAP", help="Drop a capability, or ALL."),
+    click.option("--sysctl", multiple=True, metavar="NAME=VALUE", help="Kernel parameter of the container alone."),
     click.option("-l", "--label", multiple=True, metavar="KEY=VALUE", help="Label of the container."),
     click.option("--restart", default="no", metavar="POLICY", help="no, always, unless-stopped, on-failure[:COUNT]."),
     click.option("--runtime", default="io.containerd.runc.v2", metavar="NAME", help="Runtime that carries it."),

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from moorage_sdk import errors
+from moorage_specs import working_dirs
 
 log = logging.getLogger(__name__)
-
-_DESCRIPTORS = ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,6 @@ def process(value: bytes) -> dict[str, Any]:
 
 
 def check_process(found: Mapping[str, Any]) -> None:
-    """Refuse a working directory among descriptors: older runtimes leak some of the host's (CVE-2024-21626)."""
-    cwd = found.get("cwd")
-    if isinstance(cwd, str) and any(cwd == each or cwd.startswith(f"{each}/") for each in _DESCRIPTORS):
-        raise errors.InvalidArgument(f'working directory "{cwd}": lies among file descriptors: invalid argument')
+    """Raises errors.InvalidArgument for a process that must not be started, see ``working_dirs``."""
+    if isinstance(cwd := found.get("cwd"), str):
+        working_dirs.check(cwd)

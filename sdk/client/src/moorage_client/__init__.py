@@ -1,7 +1,7 @@
 """A typed asyncio client of the containerd API.
 
 ``connect`` opens a connection; the ``Client`` it yields has one attribute per service. Modules without a service build
-what the services take: ``specs``, ``users``, ``stdios``, ``archives``, ``unpacks``, ``creations``.
+what the services take: ``stdios``, ``archives``, ``unpacks``, ``creations``.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from moorage_sdk.descriptors import (
     Descriptor,
 )
 from moorage_sdk.images import Image
+from moorage_specs import fields
 from moorage_tars import compressions, entries
 
 IMAGE_NAME = "io.containerd.image.name"
@@ -148,9 +149,9 @@ async def _from_docker(client: Client, archive: _Archive) -> list[tuple[str, Des
         )
     found: list[tuple[str, Descriptor]] = []
     for entry in archive.manifest:
-        fields = entry if isinstance(entry, dict) else {}
-        target = await _write_manifest(client, archive, fields)
-        names = [references.normalize(tag) for tag in documents.string_list(fields.get("RepoTags"))]
+        listed = entry if isinstance(entry, dict) else {}
+        target = await _write_manifest(client, archive, listed)
+        names = [references.normalize(tag) for tag in fields.string_list(listed.get("RepoTags"))]
         found += [(each, target) for each in names or [""]]
     return found
 
@@ -158,7 +159,7 @@ async def _from_docker(client: Client, archive: _Archive) -> list[tuple[str, Des
 async def _write_manifest(client: Client, archive: _Archive, entry: Mapping[str, Any]) -> Descriptor:
     """A manifest for one entry of ``manifest.json``, which lists files and not descriptors."""
     config = replace(archive.find(str(entry.get("Config"))), media_type=DOCKER_CONFIG)
-    layers = [archive.find(path) for path in documents.string_list(entry.get("Layers"))]
+    layers = [archive.find(path) for path in fields.string_list(entry.get("Layers"))]
     document = {
         "schemaVersion": 2,
         "mediaType": DOCKER_MANIFEST,

@@ -29,7 +29,7 @@ from moorage_sdk import errors
 MAX_MESSAGE = 16 << 20
 """Bytes, both ways; ``defaults/defaults.go``."""
 
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     # Without it grpc sends the percent-encoded socket path as authority, which Go's HTTP/2 server refuses.
@@ -82,7 +82,7 @@ async def connect(address: str, namespace: str = "default") -> AsyncIterator[Cli
     """
     path = str(Path(address.removeprefix("unix://")).absolute())  # grpc reads a relative one as a host name
     probe(path)
-    async with grpc.aio.insecure_channel(f"unix://{path}", options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(f"unix://{path}", options=OPTIONS) as channel:
         yield Client(Caller(channel, namespace))
 
 

@@ -8,16 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from moorage_client import containers, manifests, specs, unpacks, users
+from moorage_client import containers, manifests, unpacks
 from moorage_client.clients import Client
-from moorage_client.manifests import Config
-from moorage_client.specs import Settings
-from moorage_client.users import User
 from moorage_sdk import errors, labels
 from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.images import Image
 from moorage_sdk.mounts import Mount
 from moorage_sdk.platforms import Platform
+from moorage_specs import settings, specs, users
+from moorage_specs.configs import Config
+from moorage_specs.settings import Settings
+from moorage_specs.users import User
 from moorage_sys import mounts
 
 STOP_SIGNAL = "io.containerd.image.config.stop-signal"
@@ -51,7 +52,7 @@ async def create(client: Client, plan: Plan) -> Container:
         rootfs = await _prepare(leased, plan, config)
         try:
             user = await resolve_user(plan.settings.user or config.user, rootfs)
-            spec = specs.build(client.namespace, plan.id, config, user, plan.settings, specs.this_host())
+            spec = specs.build(client.namespace, plan.id, config, user, plan.settings, settings.this_host())
             return await leased.containers.create(_record(plan, config, spec))
         except BaseException:
             await _remove_snapshot(leased, plan)

@@ -7,6 +7,7 @@ from typing import Any
 
 from moorage_sdk import digests, errors
 from moorage_sdk.descriptors import Descriptor
+from moorage_specs import fields
 
 LIMIT = 8 << 20
 """Bytes that an index, manifest or configuration may have. containerd stops at about 4 MiB when it pulls."""
@@ -33,23 +34,11 @@ def parse_list(data: bytes, subject: str) -> list[Any]:
 
 def descriptor(value: Any, subject: str) -> Descriptor:
     """A content descriptor. Raises errors.InvalidArgument when media type, digest or size are missing or wrong."""
-    fields = value if isinstance(value, dict) else {}
-    kind, digest, size = fields.get("mediaType"), fields.get("digest"), fields.get("size")
+    entry = value if isinstance(value, dict) else {}
+    kind, digest, size = entry.get("mediaType"), entry.get("digest"), entry.get("size")
     if not isinstance(kind, str) or not isinstance(digest, str) or type(size) is not int or size < 0:
         raise errors.InvalidArgument(f"{subject}: malformed descriptor: invalid argument")
-    return Descriptor(kind, digests.validate(digest), size, strings(fields.get("annotations")))
-
-
-def strings(value: Any) -> dict[str, str]:
-    """A mapping of strings; what is no such thing counts as absent, as Go's null does."""
-    if not isinstance(value, dict):
-        return {}
-    return {key: text for key, text in value.items() if isinstance(text, str)}
-
-
-def string_list(value: Any) -> tuple[str, ...]:
-    """An array of strings, taken as ``strings`` does."""
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+    return Descriptor(kind, digests.validate(digest), size, fields.strings(entry.get("annotations")))
 
 
 def _load(data: bytes, subject: str) -> Any:

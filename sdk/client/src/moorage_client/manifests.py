@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from moorage_client import documents
 from moorage_client.contents import Contents
-from moorage_sdk import digests, errors, platforms
+from moorage_sdk import errors, platforms
 from moorage_sdk.descriptors import CONFIGS, INDEXES, MANIFESTS, Descriptor, is_layer
 from moorage_sdk.platforms import Platform
+from moorage_specs import configs
+from moorage_specs.configs import Config
 
 MAX_DEPTH = 8
 """Indexes inside indexes; the specification sets no limit, no image has more than two."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """The parts of an image's configuration that a container is made from (OCI image specification, ``config.md``)."""
-
-    platform: Platform
-    diff_ids: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
-    working_dir: str = ""
-    user: str = ""
-    stop_signal: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    volumes: tuple[str, ...] = ()
-
-    @property
-    def chain_id(self) -> str:
-        """The name of the committed snapshot of all layers, "" for an image without any."""
-        return digests.chain_id(list(self.diff_ids)) if self.diff_ids else ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +79,7 @@ def index_entries(document: Mapping[str, Any], subject: str) -> list[tuple[Descr
     entries = document.get("manifests")
     if not isinstance(entries, list):
         raise errors.InvalidArgument(f"{subject}: index without manifests: invalid argument")
-    read = [(documents.descriptor(entry, subject), _platform(entry.get("platform"))) for entry in entries]
+    read = [(documents.descriptor(entry, subject), configs.platform(entry.get("platform"))) for entry in entries]
     return [entry for entry in read if entry[0].media_type in MANIFESTS | INDEXES]
 
 
@@ -118,37 +99,4 @@ async def read_config(contents: Contents, manifest: Manifest) -> Config:
         raise errors.InvalidArgument(
             f'{subject}: media type "{manifest.config.media_type}" is no image configuration: invalid argument'
         )
-    return config_of(documents.parse(await contents.read_whole(manifest.config, documents.LIMIT), subject))
-
-
-def config_of(document: Mapping[str, Any]) -> Config:
-    """Every field may be absent or null."""
-    inner = document.get("config")
-    inner = inner if isinstance(inner, dict) else {}
-    rootfs = document.get("rootfs")
-    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    volumes = inner.get("Volumes")
-    return Config(
-        platform=_platform(document) or platforms.host(),
-        diff_ids=tuple(digests.validate(each) for each in documents.string_list(diff_ids)),
-        entrypoint=documents.string_list(inner.get("Entrypoint")),
-        command=documents.string_list(inner.get("Cmd")),
-        env=documents.string_list(inner.get("Env")),
-        working_dir=_text(inner.get("WorkingDir")),
-        user=_text(inner.get("User")),
-        stop_signal=_text(inner.get("StopSignal")),
-        labels=documents.strings(inner.get("Labels")),
-        volumes=tuple(volumes) if isinstance(volumes, dict) else (),
-    )
-
-
-def _platform(value: Any) -> Platform | None:
-    if not isinstance(value, dict) or not _text(value.get("os")) or not _text(value.get("architecture")):
-        return None
-    return platforms.normalize(
-        Platform(value["os"], value["architecture"], _text(value.get("variant")), _text(value.get("os.version")))
-    )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return configs.of(documents.parse(await contents.read_whole(manifest.config, documents.LIMIT), subject))

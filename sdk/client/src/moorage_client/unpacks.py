@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from moorage_client import manifests
 from moorage_client.clients import Client
-from moorage_client.manifests import Config, Manifest
+from moorage_client.manifests import Manifest
 from moorage_sdk import digests, errors, labels
 from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.platforms import Platform
+from moorage_specs.configs import Config
 
 Report = Callable[[int, int], None]
 """Told how many layers are done, and of how many."""

@@ -11,11 +11,12 @@ import click
 from moorage_cli import lookups, sessions
 from moorage_cli.attachments import Foreground, Streams, local_size
 from moorage_client import containers as records
-from moorage_client import environments, fifos, specs, users
+from moorage_client import fifos
 from moorage_client.clients import Client
 from moorage_sdk import errors
 from moorage_sdk.containers import Container
 from moorage_sdk.tasks import Exit, Process, Stdio
+from moorage_specs import environments, processes, users, working_dirs
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
@@ -84,17 +85,17 @@ def process_of(
     user: str,
 ) -> dict[str, Any]:
     """The container's own process with what was asked for instead. Raises errors.InvalidArgument, errors.NotFound."""
-    process = dict(records.spec_of(container)["process"])
+    process = processes.further(records.spec_of(container)["process"])
     process |= {"args": list(arguments), "terminal": streams.terminal}
     overrides = environments.given(env, os.environ)
     base = environments.merged(["TERM=xterm"] if streams.terminal else [], process.get("env", []))
     process["env"] = list(environments.merged(base, overrides))
     if workdir:
-        process["cwd"] = specs.working_dir(workdir)
+        process["cwd"] = working_dirs.absolute(workdir)
     if user:
         # The root as the container sees it, mounts included.
         found = users.resolve(user, Path(f"/proc/{init.pid}/root"))
-        process["user"] = {"uid": found.uid, "gid": found.gid, "additionalGids": list(found.groups)}
+        process["user"] = processes.user_of(found)
     size = local_size()
     if streams.terminal and size:
         process["consoleSize"] = {"width": size[0], "height": size[1]}

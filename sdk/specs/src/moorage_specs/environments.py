@@ -37,3 +37,12 @@ def given(entries: Iterable[str], own: Mapping[str, str]) -> tuple[str, ...]:
         elif name in own:
             filled.append(f"{name}={own[name]}")
     return tuple(filled)
+
+
+def checked(entries: Iterable[str]) -> tuple[str, ...]:
+    """Raises errors.InvalidArgument for an entry that no process can be given: it would end at its null byte."""
+    found = tuple(entries)
+    for entry in found:
+        if "\0" in entry:
+            raise errors.InvalidArgument(f"environment variable {entry!r}: null byte: invalid argument")
+    return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage_client import devices
+from moorage_specs import devices
 
 
 def test_the_first_rule_denies_everything() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from moorage_client import users
-from moorage_client.users import User
 from moorage_sdk import errors
+from moorage_specs import users
+from moorage_specs.users import User
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 guest:x:405:100:guest:/dev/null:/sbin/nologin

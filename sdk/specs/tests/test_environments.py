@@ -1,7 +1,7 @@
 import pytest
 
-from moorage_client import environments
 from moorage_sdk import errors
+from moorage_specs import environments
 
 
 def test_overrides_keep_the_place_and_bare_names_remove() -> None:

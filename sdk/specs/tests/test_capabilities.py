@@ -1,7 +1,7 @@
 import pytest
 
-from moorage_client import capabilities
 from moorage_sdk import errors
+from moorage_specs import capabilities
 
 
 def test_drop_all_and_add_one() -> None:

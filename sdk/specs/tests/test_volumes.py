@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from moorage_client import volumes
 from moorage_sdk import errors
+from moorage_specs import volumes
 
 
 def test_a_bind_mount(tmp_path: Path) -> None:
