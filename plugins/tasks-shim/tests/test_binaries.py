@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -60,6 +61,53 @@ def test_a_shim_known_to_be_new_gets_bootstrap_parameters(tmp_path: Path, bundle
     assert asyncio.run(binary.start(bundle, OPTIONS)) == Endpoint("/run/s/x", 3)
     told = bootstrap.BootstrapParams.FromString(Path(bundle.path, "input").read_bytes())
     assert (told.instance_id, told.namespace) == ("web", "ns")
+
+
+def test_a_version_is_asked_once_until_the_binary_changes(tmp_path: Path, bundle: Bundle) -> None:
+    binary = scripted(tmp_path, "echo unix:///run/s/x", name="containerd-shim-runc-v2")
+    text = binary.path.read_text().replace("echo", f"echo asked >> {tmp_path / 'asked'}; echo", 1)
+    binary.path.write_text(text)
+
+    def start() -> int:
+        asyncio.run(Binary(binary.path, DAEMON, versions=binary.versions).start(bundle, None))
+        return (tmp_path / "asked").read_text().count("asked")
+
+    assert [start(), start()] == [1, 1]
+    newer = binary.path.with_name("newer")
+    newer.write_text(text)
+    newer.chmod(0o755)
+    newer.replace(binary.path)
+    assert [start(), start()] == [2, 2]
+
+
+def test_a_shim_of_another_name_is_told_by_protobuf_if_an_operator_says_so(tmp_path: Path, bundle: Bundle) -> None:
+    plain = scripted(tmp_path, RECORD + "echo unix:///run/s/x")
+    binary = Binary(plain.path, DAEMON, protobuf_shims=[plain.path.name])
+    asyncio.run(binary.start(bundle, None))
+    told = bootstrap.BootstrapParams.FromString(Path(bundle.path, "input").read_bytes())
+    assert (told.instance_id, told.namespace) == ("web", "ns")
+
+
+def test_a_shim_gets_the_operators_environment_and_not_the_daemons(
+    tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "NOTIFY_SOCKET", "LISTEN_FDS", "MOORAGE_PROGRAM", "MALLOC_ARENA_MAX"):
+        monkeypatch.setenv(name, "here")
+    asyncio.run(scripted(tmp_path, RECORD + "echo unix:///run/s/x").start(bundle, None))
+    named = {line.partition("=")[0] for line in Path(bundle.path, "env").read_text().splitlines()}
+    assert "HTTPS_PROXY" in named
+    assert not {"NOTIFY_SOCKET", "LISTEN_FDS", "MOORAGE_PROGRAM", "MALLOC_ARENA_MAX"} & named
+
+
+def test_shims_debug_when_the_daemon_does(tmp_path: Path, bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        asyncio.run(scripted(tmp_path, RECORD + "echo unix:///run/s/x").start(bundle, None))
+    assert " -debug " in Path(bundle.path, "args").read_text()
+
+
+def test_a_shim_is_not_in_the_daemons_process_group(tmp_path: Path, bundle: Bundle) -> None:
+    asyncio.run(scripted(tmp_path, "ps -o pgid= -p $$ > group; echo unix:///run/s/x").start(bundle, None))
+    assert int(Path(bundle.path, "group").read_text()) != os.getpgrp()
 
 
 def test_delete_names_the_bundle_and_reads_the_answer(tmp_path: Path, bundle: Bundle) -> None:

@@ -1,6 +1,7 @@
 """Both directions of the shim contract, in all three dialects."""
 
 import json
+import logging
 
 import pytest
 from google.protobuf.any_pb2 import Any
@@ -28,6 +29,10 @@ OPTIONS = Payload("containerd.runc.v1.Options", b"\x08\x01")
         (json.dumps({"version": 3, "address": "unix:///a", "protocol": "ttrpc"}).encode(), Endpoint("/a", 3)),
         (json.dumps({"version": 2, "address": "unix:///a"}).encode() + b"\n", Endpoint("/a", 2)),
         (
+            json.dumps({"version": 3, "address": "unix:///a", "protocol": "GRPC"}).encode(),
+            Endpoint("/a", 3, protocol="grpc"),
+        ),
+        (
             bootstrap.BootstrapResult(version=3, address="unix:///b", protocol="ttrpc").SerializeToString(),
             Endpoint("/b", 3),
         ),
@@ -37,9 +42,11 @@ def test_answers(output: bytes, endpoint: Endpoint) -> None:
     assert bootstraps.answer(output) == endpoint
 
 
-@pytest.mark.parametrize(
-    "output", [b"", b"panic: no\nmore", b"{}", b'{"version": 1}', b"null", b"@abstract", b"\xff\xfe"]
-)
+NONSENSE = [b"", b"panic: no\nmore", b"{}", b'{"version": 1}', b"null", b"\xff\xfe"]
+ELSEWHERE = [b"@abstract", b"unix://@abstract", b"unix://run/x", b"vsock://3:1", b"unix://\0abstract"]
+
+
+@pytest.mark.parametrize("output", NONSENSE + ELSEWHERE)
 def test_what_is_no_answer_is_refused(output: bytes) -> None:
     with pytest.raises(errors.InvalidArgument):
         bootstraps.answer(output)
@@ -49,7 +56,8 @@ def test_what_is_no_answer_is_refused(output: bytes) -> None:
     "answer",
     [
         {"version": 4, "address": "unix:///a", "protocol": "ttrpc"},
-        {"version": 3, "address": "unix:///a", "protocol": "grpc"},
+        {"version": 3, "address": "unix:///a", "protocol": "varlink"},
+        {"version": 2, "address": "unix:///a", "protocol": "grpc"},
     ],
 )
 def test_newer_versions_and_other_protocols_are_not_implemented(answer: dict[str, object]) -> None:
@@ -92,8 +100,11 @@ def test_who_wants_protobuf(name: str, output: str, wanted: bool) -> None:
     assert bootstraps.wants_protobuf(name, output) is wanted
 
 
-def test_an_operator_knows_better() -> None:
-    assert bootstraps.wants_protobuf("containerd-shim-kata-v2", "no idea", ["containerd-shim-kata-v2"])
+@pytest.mark.parametrize(
+    ("level", "told"), [(5, -4), (logging.DEBUG, -4), (logging.INFO, 0), (logging.WARNING, 4), (logging.CRITICAL, 8)]
+)
+def test_shims_log_as_much_as_the_daemon(level: int, told: int) -> None:
+    assert bootstrap.BootstrapParams.FromString(bootstraps.parameters(BUNDLE, DAEMON, None, level)).log_level == told
 
 
 def test_deletion() -> None:

@@ -45,7 +45,7 @@ def test_an_absolute_path_is_always_a_binary(runtime: ShimRuntime, binary: Path)
     carrier = carriers(runtime).choose(str(binary))
     assert isinstance(carrier, BinaryCarrier)
     assert carrier.binary == str(binary)
-    assert (carrier.logs, carrier.patient) == (True, False)
+    assert (carrier.program, carrier.patient) == (str(binary), False)
 
 
 def test_a_remembered_binary_wins_over_what_its_name_leads_to_now(runtime: ShimRuntime, binary: Path) -> None:
@@ -69,6 +69,7 @@ def test_a_plugin_is_asked_through_the_shim_that_came_with_it(
     monkeypatch.setattr(sys, "executable", "/nowhere/python3")
     for name in runtime.names:
         assert carriers(runtime).binary(name).path == own
+        assert (carriers(runtime).choose(name).program, carriers(runtime).choose(name).binary) == (str(own), "")
     assert carriers(runtime).binary(str(own)).path == own
     with pytest.raises(errors.NotFound):
         carriers(runtime).binary("io.containerd.nothere.v9")
@@ -105,11 +106,11 @@ def test_a_task_that_lived_in_a_sandboxs_shim_is_looked_for_there(runtime: ShimR
         told = known.remembered(Record("io.containerd.gone.v1", endpoint=endpoint, sandbox="pod"))
         assert isinstance(told, Lodging)
         assert await told.start(BUNDLE, None) == await told.find(BUNDLE, Record("x")) == endpoint
-        assert (told.binary, told.logs, told.lodges) == ("", False, True)
+        assert (told.binary, told.program, told.lodges) == ("", "", True)
         # Nobody knows how to clear up behind it.
         assert (await told.cleanup(BUNDLE)).status == 255
         owned = known.remembered(Record("x", binary=str(binary), endpoint=endpoint, sandbox="pod"))
-        assert (owned.binary, owned.logs, owned.lodges) == (str(binary), True, True)
+        assert (owned.binary, owned.program, owned.lodges) == (str(binary), str(binary), True)
         with pytest.raises(errors.Unavailable):  # which is what the sandbox's own binary says here
             await owned.cleanup(BUNDLE)
 

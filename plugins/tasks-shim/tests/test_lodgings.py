@@ -103,9 +103,15 @@ def test_whoever_made_the_sandbox_may_say_where_it_is(pods: Callable[..., Any], 
 def test_addresses() -> None:
     endpoint = lodgings._endpoint("ttrpc+unix:///run/x.sock", 3)
     assert endpoint == Endpoint("/run/x.sock", 3, shared=True)
+    assert lodgings._endpoint("grpc+unix:///x", 3) == Endpoint("/x", 3, shared=True, protocol="grpc")
     with pytest.raises(errors.InvalidArgument, match="no protocol"):
         lodgings._endpoint("unix:///run/x.sock", 3)
-    for address, version in (("grpc+unix:///x", 3), ("ttrpc+vsock://3:1", 3), ("ttrpc+unix:///x", 7)):
+    for address, version in (
+        ("grpc+unix:///x", 2),
+        ("soap+unix:///x", 3),
+        ("ttrpc+vsock://3:1", 3),
+        ("ttrpc+unix:///x", 7),
+    ):
         with pytest.raises(errors.Unimplemented):
             lodgings._endpoint(address, version)
 

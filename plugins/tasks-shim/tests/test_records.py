@@ -30,7 +30,63 @@ def test_shims_of_binaries_are_described_as_containerd_does(tmp_path: Path) -> N
     endpoint = Endpoint("/run/s", 3)
     records.save(bundle, Record("x", binary="/bin/shim", endpoint=endpoint))
     assert bootstraps.answer((tmp_path / records.BOOTSTRAP).read_bytes()) == endpoint
-    assert (tmp_path / records.BINARY).read_text() == "/bin/shim"
+    assert not (tmp_path / records.BINARY).exists()
+
+
+def test_the_path_of_the_program_lies_in_the_bundle(tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path, tmp_path)
+    bundle = bundles.create("ns", "web", b"{}")
+    records.enter(bundles, bundle, Record("io.containerd.runc.v2"), "/bin/containerd-shim-moorage-v2")
+    assert Path(bundle.path, records.BINARY).read_text() == "/bin/containerd-shim-moorage-v2"
+    assert records.load(bundle) == Record("io.containerd.runc.v2")
+
+
+@pytest.mark.parametrize(
+    ("files", "record"),
+    [
+        (
+            {"shim-binary-path": "/s", "bootstrap.json": '{"version":3,"address":"unix:///x","protocol":"ttrpc"}'},
+            Record("/s", binary="/s", endpoint=Endpoint("/x", 3)),
+        ),
+        (
+            {"shim-binary-path": "/s", "address": "unix:///x"},
+            Record("/s", binary="/s", endpoint=Endpoint("/x", 2)),
+        ),
+        (
+            {"sandbox": "pod", "bootstrap.json": '{"version":3,"address":"unix:///x","protocol":"grpc"}'},
+            Record("", endpoint=Endpoint("/x", 3, protocol="grpc"), sandbox="pod"),
+        ),
+    ],
+)
+def test_what_containerd_left_is_understood(tmp_path: Path, files: dict[str, str], record: Record) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert records.load(Bundle(str(tmp_path), "ns", "web")) == record
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"shim-binary-path": "/s"},
+        {"bootstrap.json": '{"version":3,"address":"unix:///x","protocol":"ttrpc"}'},
+        {"shim-binary-path": "/s", "address": "@abstract"},
+        {"shim-binary-path": "/s", "address": "\udcff"},
+        {"shim-binary-path": "/s", "bootstrap.json": "[" * 4000},
+    ],
+)
+def test_what_containerd_left_by_halves_is_no_record(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, errors="surrogateescape")
+    with pytest.raises(errors.NotFound):
+        records.load(Bundle(str(tmp_path), "ns", "web"))
+
+
+def test_an_address_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "shim-binary-path").write_text("/s")
+    (tmp_path / "elsewhere").write_text("unix:///x")
+    (tmp_path / "address").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(errors.NotFound):
+        records.load(Bundle(str(tmp_path), "ns", "web"))
 
 
 def test_the_shim_of_a_sandbox_is_described_without_a_binary(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Shims and daemons that come and go."""
 
 import asyncio
+import logging
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from moorage_sdk.sandboxes import Sandbox
 from moorage_sdk.tasks import Creation, Status
 from moorage_tasks_shim.bundles import Bundles
 from moorage_testkit.fakes.activations import MemoryMountManager
+from moorage_testkit.fakes.grpc_shims import GrpcShim
+from moorage_testkit.fakes.shims import ShimRuntime
 
 SPEC = b'{"ociVersion": "1.0.2"}'
 RUNTIME = "io.containerd.runc.v2"
@@ -47,6 +52,55 @@ def test_the_next_daemon_finds_the_tasks_again(house: Callable[..., Any]) -> Non
             shim.exit("ns", "b", status=4)
             assert (await wait).status == 4
             assert second.topics == []
+            second.registry.close()
+
+    asyncio.run(run())
+
+
+def test_the_log_of_a_shim_is_read_again_by_the_next_daemon(
+    house: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever writes there would block for ever without a reader."""
+
+    async def run() -> None:
+        first = house()
+        async with first.shim:
+            await populate(first, "a")
+            path = Path(first.bundles.bundle("ns", "a").path, "log")
+            first.registry.close()
+            with pytest.raises(OSError, match="No such device or address"):
+                os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            second = first.again()
+            await second.recovery.loaded()
+            writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            os.write(writer, b"still here\n")
+            os.close(writer)
+            await until(lambda: "ns/a: still here" in caplog.messages)
+            second.registry.close()
+
+    with caplog.at_level(logging.INFO, "moorage.shim"):
+        asyncio.run(run())
+
+
+def test_the_next_daemon_finds_tasks_behind_grpc(house: Callable[..., Any], tmp_path: Path) -> None:
+    async def run() -> None:
+        shim = GrpcShim(tmp_path / "shim.sock")
+        runtime = ShimRuntime(shim)
+        runtime.found = runtime.endpoint = replace(runtime.endpoint, protocol="grpc", shared=False)
+        first = house(shim, runtime)
+        async with shim:
+            await populate(first, "a")
+            await first.manager.start("ns", "a")
+            first.registry.close()
+            await asyncio.sleep(0)
+            second = first.again()
+            assert [each.status for each in await second.manager.list("ns")] == [Status.RUNNING]
+            wait = asyncio.create_task(second.manager.wait("ns", "a"))
+            await until(lambda: shim.calls["Wait"])
+            shim.exit("ns", "a", status=4)
+            assert (await wait).status == 4
+            assert (await second.manager.delete("ns", "a")).status == 4
+            assert shim.calls["Shutdown"] == 1
             second.registry.close()
 
     asyncio.run(run())

@@ -8,6 +8,7 @@ import pytest
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_tasks_shim.shims import Link, Links
+from moorage_testkit.fakes.grpc_shims import GrpcShim
 from moorage_testkit.fakes.shims import Shim
 
 
@@ -150,6 +151,32 @@ def test_the_sandbox_api_is_spoken_over_the_same_connection(tmp_path: Path) -> N
                 await link.call_sandbox("ns", "PingSandbox", sandbox_id="pod")
             assert link.version == 3
             await links.release(link)
+
+    asyncio.run(run())
+
+
+def test_a_shim_may_speak_grpc(tmp_path: Path) -> None:
+    async def run() -> None:
+        losses = Losses()
+        shim = GrpcShim(tmp_path / "s", sandboxes={})
+        await shim.start()
+        links = Links(losses)
+        link = await links.take(Endpoint(str(shim.path), protocol="grpc"))
+        await link.call("ns", "Create", id="web")
+        await link.call_sandbox("ns", "CreateSandbox", sandbox_id="pod")
+        shim.fail["Pids"] = errors.Unimplemented("no")
+        with pytest.raises(errors.Unimplemented):
+            await link.call("ns", "Pids", id="web")
+        assert link.version == 3  # no other is spoken over gRPC
+        await shim.stop()
+        await asyncio.wait_for(losses.seen.wait(), 10)
+        assert losses.links == [link] and link.lost
+        await shim.start()
+        again = await links.take(Endpoint(str(shim.path), protocol="grpc"))
+        await again.call("ns", "State", id="web")
+        await links.release(again)
+        assert again.lost
+        await shim.stop()
 
     asyncio.run(run())
 

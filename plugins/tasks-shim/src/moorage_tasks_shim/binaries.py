@@ -19,8 +19,14 @@ from moorage_tasks_shim.bootstraps import Daemon
 
 log = logging.getLogger(__name__)
 
-_INHERITED = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "TMPDIR")
+_OURS = ("NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "MOORAGE_", "MALLOC_")
+"""Beginnings of the names of variables that are for the daemon alone; everything else is the operator's, for shims too,
+as in containerd."""
+
 _MAX_OUTPUT = 4096
+
+Versions = dict[tuple[Path, int, int], str]
+"""What binaries said to ``-v``, by path, inode and time of change."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,13 @@ class Binary:
     env: Sequence[str] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     protobuf_shims: Sequence[str] = ()
+    versions: Versions = field(default_factory=dict)
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
         """Start a shim for the bundle, or learn which one takes it. Raises errors.Unavailable with its words."""
-        version = await self._run(["-v"], b"", os.fspath(self.path.parent), self.timeouts.load, check=False)
         told = bootstraps.legacy_parameters(options)
-        if bootstraps.wants_protobuf(self.path.name, version.decode("utf-8", "replace"), self.protobuf_shims):
-            told = bootstraps.parameters(bundle, self.daemon, options)
+        if await self._wants_protobuf():
+            told = bootstraps.parameters(bundle, self.daemon, options, _logged())
         output = await self._run([*self._flags(bundle), "start"], told, bundle.path, self.timeouts.start, bundle)
         return bootstraps.answer(output)
 
@@ -65,10 +71,25 @@ class Binary:
     def _flags(self, bundle: Bundle) -> list[str]:
         """The command line of pkg/shim/util.go (Command)."""
         flags = ["-namespace", bundle.namespace, "-address", self.daemon.grpc_address]
-        return [*flags, "-publish-binary", self.daemon.binary, "-id", bundle.id]
+        flags += ["-publish-binary", self.daemon.binary, "-id", bundle.id]
+        return [*flags, "-debug"] if _logged() <= logging.DEBUG else flags
+
+    async def _wants_protobuf(self) -> bool:
+        """Whether it is told by BootstrapParams. Asked of one that might, and only once: it is a process each time."""
+        if self.path.name in self.protobuf_shims or self.path.name not in bootstraps.PROTOBUF_SINCE:
+            return self.path.name in self.protobuf_shims
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False  # which is told when it is run
+        key = self.path, found.st_ino, found.st_mtime_ns
+        if key not in self.versions:
+            said = await self._run(["-v"], b"", os.fspath(self.path.parent), self.timeouts.load, check=False)
+            self.versions[key] = said[:_MAX_OUTPUT].decode("utf-8", "replace")
+        return bootstraps.wants_protobuf(self.path.name, self.versions[key])
 
     def _environment(self, bundle: Bundle | None) -> Mapping[str, str]:
-        known = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        known = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         known |= {"GOMAXPROCS": "2", "MAX_SHIM_VERSION": "2"}
         known |= {"TTRPC_ADDRESS": self.daemon.ttrpc_address, "GRPC_ADDRESS": self.daemon.grpc_address}
         if bundle:
@@ -88,7 +109,14 @@ class Binary:
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
-                self.path, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=self._environment(bundle)
+                self.path,
+                *arguments,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                cwd=folder,
+                env=self._environment(bundle),
+                process_group=0,  # or what is typed at the daemon's terminal would reach what the shim leaves behind
             )
         except OSError as error:
             raise errors.Unavailable(f'shim "{self.path}": cannot run: {error.strerror}: unavailable') from error
@@ -105,3 +133,8 @@ class Binary:
             said = (complaint or output)[-_MAX_OUTPUT:].decode("utf-8", "replace").strip()
             raise errors.Unavailable(f'shim "{self.path}": exit status {process.returncode}: {said}')
         return output
+
+
+def _logged() -> int:
+    """The level of the daemon's log."""
+    return logging.getLogger().getEffectiveLevel()

@@ -9,8 +9,8 @@ wants must be known, not tried.
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -22,11 +22,15 @@ from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle
 from moorage_ttrpc import sockets
 
+PROTOCOLS = ("ttrpc", "grpc")
+GRPC_SINCE = 3
+"""The first version of the Task API that containerd speaks over gRPC (core/runtime/v2/bridge.go)."""
+
 VERSIONS = (2, 3)
 """Versions of the Task API that the manager speaks (CurrentShimVersion in core/runtime/v2/shim.go)."""
 
 _ANSWER = re.compile(r"Version:\s*v?(\d+)\.(\d+)")
-_PROTOBUF_SINCE = {"containerd-shim-runc-v2": (2, 3)}
+PROTOBUF_SINCE = {"containerd-shim-runc-v2": (2, 3)}
 """Shims known to want BootstrapParams, and since when. A shim that is not listed gets what all shims understood."""
 
 
@@ -41,20 +45,19 @@ class Daemon:
     socket_dir: str = ""
 
 
-def wants_protobuf(name: str, version_output: str, told: Sequence[str] = ()) -> bool:
-    """Whether the shim of this file name reads BootstrapParams, by what it prints for ``-v`` or as we were ``told``."""
-    if name in told:
-        return True
+def wants_protobuf(name: str, version_output: str) -> bool:
+    """Whether the shim of this file name reads BootstrapParams, by what it prints for ``-v``."""
     match = _ANSWER.search(version_output)
-    since = _PROTOBUF_SINCE.get(name)
+    since = PROTOBUF_SINCE.get(name)
     return bool(since and match and (int(match[1]), int(match[2])) >= since)
 
 
-def parameters(bundle: Bundle, daemon: Daemon, options: Payload | None) -> bytes:
-    """Standard input of a shim since 2.3."""
+def parameters(bundle: Bundle, daemon: Daemon, options: Payload | None, level: int = logging.INFO) -> bytes:
+    """Standard input of a shim since 2.3; ``level`` is that of its log, as in ``logging``."""
     told = bootstrap.BootstrapParams(
         instance_id=bundle.id,
         namespace=bundle.namespace,
+        log_level=_level(level),
         containerd_version=daemon.version,
         containerd_ttrpc_address=daemon.ttrpc_address,
         containerd_grpc_address=daemon.grpc_address,
@@ -67,6 +70,11 @@ def parameters(bundle: Bundle, daemon: Daemon, options: Payload | None) -> bytes
     return told.SerializeToString()
 
 
+def _level(level: int) -> int:
+    """INFO is 0 there, and a step is 4 instead of 10 (bootstrap.proto)."""
+    return (min(max(level, logging.DEBUG), logging.ERROR) - logging.INFO) * 4 // 10
+
+
 def legacy_parameters(options: Payload | None) -> bytes:
     """Standard input of a shim before 2.3: an Any, or nothing."""
     from google.protobuf.any_pb2 import Any
@@ -77,12 +85,24 @@ def legacy_parameters(options: Payload | None) -> bytes:
 def answer(output: bytes) -> Endpoint:
     """Where the shim listens. Raises errors.InvalidArgument for what is no answer, errors.Unimplemented for a protocol
     or a version that is not spoken here."""
-    version, address, protocol = _from_protobuf(output) or _from_json(output) or _from_text(output)
-    if protocol != "ttrpc":
+    return endpoint(*(_from_protobuf(output) or _from_json(output) or _from_text(output)))
+
+
+def endpoint(version: int, address: str, protocol: str) -> Endpoint:
+    """What three words mean that describe a shim. Raises as ``answer``."""
+    if protocol.lower() not in PROTOCOLS:
         raise errors.Unimplemented(f'shim protocol "{protocol}": not implemented', hint="use a shim that speaks ttrpc")
-    if version not in VERSIONS:
+    if version not in VERSIONS or (protocol.lower() == "grpc" and version < GRPC_SINCE):
         raise errors.Unimplemented(f"shim version {version}: not implemented")
-    return Endpoint(str(sockets.path_of(address)), version)
+    return Endpoint(_absolute(address), version, protocol=protocol.lower())
+
+
+def _absolute(address: str) -> str:
+    """Abstract sockets are nobody's, and a relative path would lead wherever the daemon happens to be."""
+    path = sockets.path_of(address)
+    if not path.is_absolute():
+        raise errors.InvalidArgument(f'shim address "{address}": not an absolute path: invalid argument')
+    return str(path)
 
 
 def deletion(output: bytes) -> shim_v3.DeleteResponse:
@@ -99,7 +119,7 @@ def _from_protobuf(output: bytes) -> tuple[int, str, str] | None:
         result = bootstrap.BootstrapResult.FromString(output)
     except DecodeError:
         return None
-    plausible = result.version > 0 and result.protocol in ("ttrpc", "grpc") and result.address
+    plausible = result.version > 0 and result.protocol.lower() in PROTOCOLS and result.address
     return (result.version, result.address, result.protocol) if plausible else None
 
 

@@ -26,8 +26,8 @@ UNKNOWN_STATUS = 255
 class Carrier(ABC):
     binary = ""
     """The path to remember for the next daemon."""
-    logs = False
-    """Whether its shims write to the FIFO ``log``."""
+    program = ""
+    """The path of the shim's program as ``shim-binary-path`` tells it, also where a plugin starts the shim."""
     lodges = False
     """Whether its shim is a sandbox's, and there before the task."""
     patient = False
@@ -51,6 +51,7 @@ class PluginCarrier(Carrier):
 
     def __init__(self, runtime: Runtime) -> None:
         self.names = runtime.names
+        self.program = str(next(filter(None, map(names.beside, runtime.names)), ""))
         self._runtime = runtime
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
@@ -65,11 +66,9 @@ class PluginCarrier(Carrier):
 
 
 class BinaryCarrier(Carrier):
-    logs = True
-
     def __init__(self, binary: Binary) -> None:
         self._binary = binary
-        self.binary = str(binary.path)
+        self.binary = self.program = str(binary.path)
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
         return await self._binary.start(bundle, options)
@@ -92,7 +91,7 @@ class Lodging(Carrier):
         self._endpoint = endpoint
         self._owner = owner
         if owner is not None:
-            self.binary, self.logs = owner.binary, owner.logs
+            self.binary, self.program = owner.binary, owner.program
 
     async def start(self, bundle: Bundle, options: Payload | None) -> Endpoint:
         return self._endpoint
@@ -136,5 +135,4 @@ class Carriers:
         Raises as ``choose``.
         """
         carrier = self._plugins.get(runtime)
-        own = filter(None, map(names.beside, carrier.names)) if carrier else iter(())
-        return self._make(next(own, None) or names.resolve(runtime))
+        return self._make(Path(carrier.program) if carrier and carrier.program else names.resolve(runtime))

@@ -58,12 +58,11 @@ class Creator:
         record = Record(
             creation.runtime, creation.stdio, carrier.binary, sandbox=creation.sandbox if carrier.lodges else ""
         )
-        task = Task(await registry.disk(self._lay_out, namespace, creation, record), record, carrier)
+        task = Task(await registry.disk(self._lay_out, namespace, creation, record, carrier.program), record, carrier)
         # Not before there is a bundle: an earlier task of that id ends its activation when its bundle is gone.
         creation, activated = await self._activated(task, creation)
         try:
-            if carrier.logs:
-                task.log = ShimLog(task.bundle)
+            task.log = ShimLog(task.bundle)
             await self._start(task, creation)
             pid = await _ask(task, creation, checkpoint)
         except BaseException as error:
@@ -89,13 +88,13 @@ class Creator:
             await self._undo(task)
             raise
 
-    def _lay_out(self, namespace: str, creation: Creation, record: Record) -> Bundle:
+    def _lay_out(self, namespace: str, creation: Creation, record: Record, program: str) -> Bundle:
         """The bundle with the record in it, so that whatever runs later can be found by the next daemon."""
         bundles = self._registry.bundles
         spec = self._adjusted(namespace, creation)
         with faults.translated(f'task "{creation.id}" in namespace "{namespace}"'):
             bundle = bundles.create(namespace, creation.id, spec)
-            records.enter(bundles, bundle, record)
+            records.enter(bundles, bundle, record, program)
         return bundle
 
     def _adjusted(self, namespace: str, creation: Creation) -> bytes:
@@ -113,7 +112,7 @@ class Creator:
         registry, bundle = self._registry, task.bundle
         endpoint = await task.carrier.start(bundle, creation.options)
         if task.carrier.lodges:
-            await registry.disk(files.replace, Path(bundle.path, "sandbox"), creation.sandbox.encode())
+            await registry.disk(files.replace, Path(bundle.path, records.SANDBOX), creation.sandbox.encode())
         task.record = replace(task.record, endpoint=endpoint)
         if task.carrier.binary or task.carrier.lodges:  # a plugin finds its shims by itself
             await registry.disk(records.save, bundle, task.record)

@@ -3,15 +3,15 @@ core/runtime/v2/shim_manager.go)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Creation
-from moorage_tasks_shim.bootstraps import VERSIONS
+from moorage_tasks_shim import bootstraps
 from moorage_tasks_shim.carriers import Lodging
 from moorage_tasks_shim.registries import Registry
-from moorage_ttrpc import sockets
 
 _SEVERAL = 3
 """Shims since this version of the Task API carry all containers of a sandbox; earlier ones only say so."""
@@ -43,8 +43,6 @@ def _endpoint(address: str, version: int) -> Endpoint:
         raise errors.InvalidArgument(
             f'sandbox address "{address}": no protocol: invalid argument', hint="write it as ttrpc+unix:///path"
         )
-    if protocol != "ttrpc" or not rest.startswith("unix://"):
-        raise errors.Unimplemented(f'sandbox address "{address}": neither ttrpc nor a unix socket: not implemented')
-    if version not in VERSIONS:
-        raise errors.Unimplemented(f"shim version {version}: not implemented")
-    return Endpoint(str(sockets.path_of(rest)), version, shared=True)
+    if not rest.startswith("unix://"):
+        raise errors.Unimplemented(f'sandbox address "{address}": not a unix socket: not implemented')
+    return replace(bootstraps.endpoint(version, rest, protocol), shared=True)

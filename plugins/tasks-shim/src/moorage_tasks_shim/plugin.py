@@ -20,7 +20,7 @@ from moorage_sdk.slots import InitContext, NoConfig, Plugin, Skip
 from moorage_sdk.tables import Table
 from moorage_sdk.tasks import TASKS, TaskManager
 from moorage_tasks_shim.activations import Activations
-from moorage_tasks_shim.binaries import Binary, Timeouts
+from moorage_tasks_shim.binaries import Binary, Timeouts, Versions
 from moorage_tasks_shim.bootstraps import Daemon
 from moorage_tasks_shim.bundles import Bundles
 from moorage_tasks_shim.carriers import Carriers
@@ -106,7 +106,8 @@ def _binaries(ctx: InitContext, config: Config, timeouts: Timeouts) -> Callable[
         version=ctx.daemon.version,
         socket_dir=config.socket_dir,
     )
-    return lambda path: Binary(path, daemon, config.env, timeouts, config.protobuf_shims)
+    versions: Versions = {}
+    return lambda path: Binary(path, daemon, config.env, timeouts, config.protobuf_shims, versions)
 
 
 def _command() -> str:

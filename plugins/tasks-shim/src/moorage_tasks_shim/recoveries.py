@@ -77,7 +77,7 @@ class Recovery(Generic[T]):
         try:
             record = await self._registry.disk(records.load, bundle)
             carrier = self._registry.carriers.remembered(record)
-            return self._registry.kind(bundle, record, carrier, ShimLog(bundle) if carrier.logs else None)
+            return self._registry.kind(bundle, record, carrier, ShimLog(bundle))
         except (errors.Error, OSError) as error:
             log.warning("bundle %s: no %s: %s", bundle.path, self._registry.kind.kind, error)
             return None

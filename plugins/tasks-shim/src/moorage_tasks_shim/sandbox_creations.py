@@ -57,10 +57,11 @@ class SandboxCreator:
         registry = self._registry
         carrier = registry.carriers.choose(creation.sandbox.runtime.name)
         record = Record(creation.sandbox.runtime.name, binary=carrier.binary)
-        sandbox = Sandbox(await registry.disk(self._lay_out, namespace, creation, record), record, carrier)
+        sandbox = Sandbox(
+            await registry.disk(self._lay_out, namespace, creation, record, carrier.program), record, carrier
+        )
         try:
-            if carrier.logs:
-                sandbox.log = ShimLog(sandbox.bundle)
+            sandbox.log = ShimLog(sandbox.bundle)
             await self._start(sandbox, creation)
             await _ask(sandbox, creation)
         except BaseException as error:
@@ -74,12 +75,12 @@ class SandboxCreator:
             registry.lost(sandbox)
         return sandbox
 
-    def _lay_out(self, namespace: str, creation: Creation, record: Record) -> Bundle:
+    def _lay_out(self, namespace: str, creation: Creation, record: Record, program: str) -> Bundle:
         """The bundle with the record in it, so that whatever runs later can be found by the next daemon."""
         bundles, sandbox = self._registry.bundles, creation.sandbox
         with faults.translated(f'sandbox "{sandbox.id}" in namespace "{namespace}"'):
             bundle = bundles.create_any(namespace, sandbox.id, sandbox.spec.value if sandbox.spec else None)
-            records.enter(bundles, bundle, record)
+            records.enter(bundles, bundle, record, program)
         return bundle
 
     async def _start(self, sandbox: Sandbox, creation: Creation) -> None:

@@ -31,7 +31,8 @@ class Sandbox(Resident):
     @property
     def address(self) -> str:
         """Where its containers are created, in the form that clients hand on (core/runtime/v2/shim.go, Endpoint)."""
-        return f"ttrpc+unix://{self.record.endpoint.path}" if self.record.endpoint else ""
+        found = self.record.endpoint
+        return f"{found.protocol}+unix://{found.path}" if found else ""
 
     @property
     def version(self) -> int:

@@ -12,10 +12,8 @@ from typing import Any
 from moorage_api import methods
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint
-from moorage_ttrpc.clients import Client, connect
-
-NAMESPACE = "containerd-namespace-ttrpc"
-"""pkg/namespaces/ttrpc.go in containerd v2.3."""
+from moorage_tasks_shim import wires
+from moorage_tasks_shim.wires import Wire
 
 SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 
@@ -30,27 +28,28 @@ class Link:
     ``shared`` says, as the endpoint did, that the shim is not shut down with any one of its tasks.
     """
 
-    def __init__(self, endpoint: Endpoint, client: Client) -> None:
+    def __init__(self, endpoint: Endpoint, wire: Wire) -> None:
         self.path = endpoint.path
         self.version = endpoint.version
         self.shared = endpoint.shared
         self.tasks = 0
-        self._client = client
+        self._protocol = endpoint.protocol
+        self._wire = wire
 
     @property
     def lost(self) -> bool:
-        return self._client.closed
+        return self._wire.closed
 
     async def closed(self) -> None:
         """Returns when the connection has ended, by whichever side."""
-        await self._client.connection.closed.wait()
+        await self._wire.ended()
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._wire.close()
 
     def drop(self) -> None:
         """Close without waiting for the end of it."""
-        self._client.connection.close()
+        self._wire.drop()
 
     async def call(self, namespace: str, method: str, timeout: float | None = None, **fields: Any) -> Any:
         """The shim's response to the request of these fields.
@@ -60,7 +59,7 @@ class Link:
         try:
             return await self._call(self._task, namespace, method, timeout, fields)
         except errors.Unimplemented:
-            if self.version <= 2:
+            if self.version <= 2 or self._protocol == "grpc":
                 raise
             # A shim may say 3 and hold a task of before its own upgrade (clientVersionDowngrader in shim.go).
             self.version = 2
@@ -77,10 +76,8 @@ class Link:
     async def _call(self, name: str, namespace: str, method: str, timeout: float | None, fields: dict[str, Any]) -> Any:
         service = methods.service(name)
         known = service.methods[method]
-        request = known.request(**fields).SerializeToString()
-        metadata = ((NAMESPACE, namespace),)
-        answer = await self._client.call(service.name, method, request, metadata=metadata, timeout=timeout)
-        return known.response.FromString(answer)
+        request = known.request(**fields)
+        return await self._wire.call(service, method, request, namespace=namespace, timeout=timeout)
 
 
 class Links:
@@ -125,7 +122,7 @@ class Links:
     async def _connect(self, endpoint: Endpoint) -> Link:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                link = Link(endpoint, await connect(endpoint.path))
+                link = Link(endpoint, await wires.connect(endpoint))
         except TimeoutError as error:
             raise errors.Unavailable(f'shim "{endpoint.path}": does not accept: unavailable') from error
         watcher = asyncio.get_running_loop().create_task(self._watch(link))

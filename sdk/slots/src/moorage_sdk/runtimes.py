@@ -20,11 +20,13 @@ class Endpoint:
     """Where a shim listens: a path of a unix socket, and the version of the Task API it speaks (2 or 3).
 
     ``shared`` says that other containers live behind it too, so that it is not shut down with any one of them.
+    ``protocol`` is what carries the API: ``ttrpc`` or ``grpc``.
     """
 
     path: str
     version: int = 3
     shared: bool = False
+    protocol: str = "ttrpc"
 
 
 class Runtime(ABC):
