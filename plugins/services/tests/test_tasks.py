@@ -18,7 +18,7 @@ from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
 from moorage_sdk.sandboxes import Sandbox
-from moorage_sdk.tasks import Stdio
+from moorage_sdk.tasks import RESTORE_FROM, Stdio
 from moorage_services.checkpoints import Checkpoints
 from moorage_services.deprecations import Register
 from moorage_services.drains import Drain
@@ -63,7 +63,7 @@ def test_a_task_is_made_from_its_container(house: Callable[[], House], call: Cal
             stderr="/err",
             terminal=True,
             rootfs=[types.Mount(type="overlay", source="overlay", options=["lowerdir=/a"])],
-            checkpoint=types.Descriptor(digest="d"),
+            checkpoint=types.Descriptor(digest="d", annotations={RESTORE_FROM: "/image"}),
         )
         said = await here.service.create(request, call())
         made = here.manager.creation("ns", "web")
@@ -71,7 +71,7 @@ def test_a_task_is_made_from_its_container(house: Callable[[], House], call: Cal
         assert (made.runtime, made.spec, made.sandbox) == ("io.containerd.runc.v2", b'{"x":1}', "pod")
         assert made.rootfs == (Mount("overlay", "overlay", ("lowerdir=/a",)),)
         assert made.stdio == Stdio("/in", "/out", "/err", True)
-        assert (made.options, made.checkpoint) == (OPTIONS, Descriptor("", "d", 0))
+        assert (made.options, made.checkpoint) == (OPTIONS, Descriptor("", "d", 0, {RESTORE_FROM: "/image"}))
 
     asyncio.run(run())
 

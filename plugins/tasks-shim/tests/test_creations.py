@@ -183,7 +183,11 @@ def test_a_specification_nobody_changed_stays_as_it_was_to_the_byte(house: Calla
     asyncio.run(run())
 
 
-def test_checkpoints_are_restored_from_a_path_only(house: Callable[..., Any]) -> None:
+def test_checkpoints_are_restored_from_a_path(house: Callable[..., Any], tmp_path: Path) -> None:
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    (unpacked / "core-1.img").write_text("state")
+
     async def run() -> None:
         here = house()
         async with here.shim as shim:
@@ -192,6 +196,13 @@ def test_checkpoints_are_restored_from_a_path_only(house: Callable[..., Any]) ->
             path = {"RestoreFromPath": "/image"}
             await here.creator.create("ns", creation(checkpoint=Descriptor("x", "sha256:" + "0" * 64, 1, path)))
             assert shim.tasks["ns", "web", ""].request.checkpoint == "/image"
+            image = Descriptor("x", "sha256:" + "0" * 64, 1)
+            await here.creator.create("ns", creation(id="own", checkpoint=image, unpacked=str(unpacked)))
+            kept = Path(shim.tasks["ns", "own", ""].request.checkpoint)
+            assert (kept / "core-1.img").read_text() == "state" and not unpacked.exists()
+            assert kept.parent == Path(here.bundles.bundle("ns", "own").path, "work").readlink()
+            await here.registry.remove(here.registry.get("ns", "own"))
+            assert not kept.exists()
             here.registry.close()
 
     asyncio.run(run())

@@ -1,11 +1,13 @@
-"""Checkpoints of tasks: into a directory that the client names, or into the content store."""
+"""Checkpoints of tasks: into a directory that the client names, or into the content store and back."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from moorage_sdk.events import Payload
 from moorage_sdk.metadata import View
 from moorage_sdk.mounts import Mount
 from moorage_sdk.namespaces import within
-from moorage_sdk.tasks import TaskManager
+from moorage_sdk.tasks import RESTORE_FROM, TaskManager
 from moorage_services.pools import Pool
 
 CHECKPOINT = "application/vnd.containerd.container.criu.checkpoint.criu.tar"
@@ -53,6 +55,33 @@ class Checkpoints:
         finally:
             await self._layers.run(shutil.rmtree, folder, ignore_errors=True)
 
+    @asynccontextmanager
+    async def unpacked(self, view: View, image: Descriptor | None) -> AsyncIterator[str]:
+        """A directory with the image of the store, to be moved away by who keeps it. "" where there is none to unpack.
+
+        Raises errors.Error for another media type, errors.InvalidArgument for an image of anything but plain files,
+        and as Differ.apply.
+        """
+        if image is None or RESTORE_FROM in image.annotations:
+            yield ""
+            return
+        if image.media_type != CHECKPOINT:
+            raise errors.Error(f'unsupported checkpoint type "{image.media_type}"')
+        folder = await self._layers.run(tempfile.mkdtemp, prefix="restore-", dir=self._scratch)
+        try:
+            await self._layers.run(self._unpack, view, image, folder)
+            yield folder
+        finally:
+            await self._layers.run(shutil.rmtree, folder, ignore_errors=True)
+
+    def _unpack(self, view: View, image: Descriptor, folder: str) -> None:
+        for differ in self._differs:
+            target = (Mount("bind", folder, ("rbind", "rw")),)
+            within(differ, view.namespace).apply(replace(image, media_type=OCI_LAYER), target, view.content)
+            _check(folder)
+            return
+        raise errors.Unimplemented("checkpoint: no differ is loaded that could unpack it: not implemented")
+
     def _store(self, view: View, container: Container, folder: Path) -> tuple[Descriptor, ...]:
         content = view.content
         source = (Mount("bind", os.fspath(folder), ("rbind", "ro")),)
@@ -62,6 +91,16 @@ class Checkpoints:
             )
             return replace(image, media_type=CHECKPOINT), _write_spec(content, container, folder)
         raise errors.Unimplemented("checkpoint: no differ is loaded that could store it: not implemented")
+
+
+def _check(folder: str) -> None:
+    """criu reads the image as root and by name: a link in it would make it read any file of the host."""
+    for path in Path(folder).rglob("*"):  # which does not go through links
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise errors.InvalidArgument(
+                f'checkpoint: "{path.relative_to(folder)}" is neither a file nor a directory: invalid argument'
+            )
 
 
 def _read(options: Any) -> runc_options.CheckpointOptions:

@@ -82,19 +82,22 @@ class TaskService:
         runtime = request.runtime_path or container.runtime.name
         address, version = processes.task_api(request)
         deprecations.look_at_task(self._deprecations, request, address, version)
-        creation = Creation(
-            id=container.id,
-            runtime=runtime,
-            spec=container.spec.value,
-            rootfs=mounts.from_messages(request.rootfs),
-            stdio=processes.stdio(request),
-            options=processes.options(runtime, request.options) or container.runtime.options,
-            checkpoint=descriptors.from_message(request.checkpoint) if request.HasField("checkpoint") else None,
-            sandbox=self._sandbox(container, call),
-            address=address,
-            version=version,
-        )
-        pid = await self._manager.create(call.namespace, creation)
+        checkpoint = descriptors.from_message(request.checkpoint) if request.HasField("checkpoint") else None
+        async with self._checkpoints.unpacked(call.view(self._metadata), checkpoint) as unpacked:
+            creation = Creation(
+                id=container.id,
+                runtime=runtime,
+                spec=container.spec.value,
+                rootfs=mounts.from_messages(request.rootfs),
+                stdio=processes.stdio(request),
+                options=processes.options(runtime, request.options) or container.runtime.options,
+                checkpoint=checkpoint,
+                sandbox=self._sandbox(container, call),
+                address=address,
+                version=version,
+                unpacked=unpacked,
+            )
+            pid = await self._manager.create(call.namespace, creation)
         return tasks.CreateTaskResponse(container_id=container.id, pid=pid)
 
     async def start(self, request: tasks.StartRequest, call: Call) -> tasks.StartResponse:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,10 @@ class Bundles:
             mounts.unmount_recursive(path / "rootfs")
         for each in (path, self.root / bundle.namespace / bundle.id):
             _remove(each)
+
+    def keep(self, bundle: Bundle, checkpoint: str) -> str:
+        """Move the directory of a checkpoint to where it goes with the bundle; where it is then. Raises OSError."""
+        return os.fspath(shutil.move(checkpoint, self.root / bundle.namespace / bundle.id / "checkpoint"))
 
     def all(self) -> Iterator[Bundle]:
         """Every bundle there is, also of tasks whose shim is gone."""

@@ -14,7 +14,7 @@ from typing import Any as Json
 from moorage_api.convert import mounts, payloads
 from moorage_api.messages import runc_options
 from moorage_sdk import errors
-from moorage_sdk.tasks import Bundle, Creation
+from moorage_sdk.tasks import RESTORE_FROM, Bundle, Creation
 from moorage_sys import faults, files
 from moorage_tasks_shim import lodgings, records
 from moorage_tasks_shim.activations import Activations
@@ -24,9 +24,6 @@ from moorage_tasks_shim.registries import Registry
 from moorage_tasks_shim.tasks import Task
 
 log = logging.getLogger(__name__)
-
-RESTORE_FROM = "RestoreFromPath"
-"""Annotation of a checkpoint's descriptor: it lies unpacked at this path (plugins/services/tasks/local.go)."""
 
 Adjust = Callable[[str, str, Mapping[str, Json]], Mapping[str, Json]]
 """Namespace, id and specification to the specification that plugins made of it. Blocks."""
@@ -63,6 +60,8 @@ class Creator:
         creation, activated = await self._activated(task, creation)
         try:
             task.log = ShimLog(task.bundle)
+            if creation.unpacked:
+                checkpoint = checkpoint or await registry.disk(registry.bundles.keep, task.bundle, creation.unpacked)
             await self._start(task, creation)
             pid = await _ask(task, creation, checkpoint)
         except BaseException as error:
@@ -159,7 +158,7 @@ def _checkpoint(creation: Creation) -> str:
     """The directory to restore from, "" for a new container. Raises errors.Unimplemented for an image in the store."""
     if creation.checkpoint is not None:
         path = creation.checkpoint.annotations.get(RESTORE_FROM, "")
-        if not path:
+        if not path and not creation.unpacked:
             raise errors.Unimplemented(f'task "{creation.id}": restoring from an image of the store: not implemented')
         return path
     if creation.options is None or creation.options.type_url != runc_options.Options.DESCRIPTOR.full_name:

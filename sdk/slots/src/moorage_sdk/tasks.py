@@ -65,6 +65,10 @@ class Process:
     exited_at: int = 0
 
 
+RESTORE_FROM = "RestoreFromPath"
+"""Annotation of a checkpoint's descriptor: it lies unpacked at this path (plugins/services/tasks/local.go)."""
+
+
 @dataclass(frozen=True)
 class Creation:
     """What a task is created from. ``spec`` is the OCI runtime specification, JSON.
@@ -72,6 +76,9 @@ class Creation:
     ``runtime`` is the name or absolute path of a runtime, ``options`` what it is told. A task of a sandbox is created
     in the shim at ``address`` (``ttrpc+unix:///run/x.sock``), which speaks ``version`` of the Task API, if whoever made
     the sandbox told; else where the manager knows the sandbox to be, and errors.NotFound if it does not.
+
+    ``checkpoint`` says by the annotation RESTORE_FROM where the state to restore lies. ``unpacked`` is a directory with
+    such a state that becomes the task's own, and goes with it: the manager moves it away.
     """
 
     id: str
@@ -84,6 +91,7 @@ class Creation:
     sandbox: str = ""
     address: str = ""
     version: int = 0
+    unpacked: str = ""
 
 
 @dataclass(frozen=True)
