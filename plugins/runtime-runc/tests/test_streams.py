@@ -7,10 +7,21 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from moorage_runtime_runc import openings
+from moorage_runtime_runc.hosts import Host
+from moorage_runtime_runc.reapers import Reaper
+from moorage_runtime_runc.spawns import Spawner
 from moorage_runtime_runc.streams import Owner, Streams
+from moorage_sdk import errors
 from moorage_sdk.tasks import Stdio
 
 OWNER = Owner("ns", "c")
+
+
+async def opened(stdio: Stdio, *, relay: bool = False) -> Streams:
+    return await openings.open_streams(stdio, OWNER, Host(Reaper(), Spawner(), Path()), relay=relay)
 
 
 def fifo(tmp_path: Path, name: str) -> Path:
@@ -28,8 +39,7 @@ def test_the_reader_sees_the_end_as_soon_as_the_process_has_ended(tmp_path: Path
     async def main() -> None:
         out = fifo(tmp_path, "out")
         client = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
-        streams = Streams()
-        await streams.add_output(1, str(out), OWNER, relay=False)
+        streams = await opened(Stdio("", str(out)))
         child = streams.child
         assert child is not None and child[1] is not None
         process = os.dup(child[1])
@@ -45,8 +55,7 @@ def test_the_reader_sees_the_end_as_soon_as_the_process_has_ended(tmp_path: Path
 
 def test_a_terminal_without_any_stdio_is_drained(tmp_path: Path) -> None:
     async def main() -> None:
-        streams = Streams()
-        await streams.prepare_terminal(Stdio(terminal=True), OWNER)
+        streams = await opened(Stdio(terminal=True))
         assert streams.child is None
         master, slave = pty.openpty()
         streams.attach(master)
@@ -99,15 +108,14 @@ def test_what_is_held_is_what_another_goes_on_with(tmp_path: Path) -> None:
         client = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
         other = os.open(err, os.O_RDONLY | os.O_NONBLOCK)
         told: list[set[str]] = []
-        streams = Streams(lambda: told.append(set(streams.held())))
-        for number, path in ((1, out), (2, err)):
-            await streams.add_output(number, str(path), OWNER, relay=True)
+        streams = await opened(stdio, relay=True)
+        streams.changed = lambda: told.append(set(streams.held()))
         child = streams.child
         assert child is not None and child[1] is not None
         process = os.dup(child[1])
         streams.started()
         held = {"stdout", "stderr", "pipe-stdout", "sink-stdout"}  # of the second pipe nobody has the other end
-        assert told[-1] == held | {"pipe-stderr", "sink-stderr"}
+        assert set(streams.held()) == held | {"pipe-stderr", "sink-stderr"}
         escrow = {role: os.dup(fd) for role, fd in streams.held().items()}
         os.write(process, b"one ")
         await eventually(lambda: set(streams.held()) == held)
@@ -138,8 +146,7 @@ def test_a_terminal_is_handed_on(tmp_path: Path) -> None:
         out, into = fifo(tmp_path, "out"), fifo(tmp_path, "in")
         stdio = Stdio(str(into), str(out), "", True)
         client = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
-        streams = Streams()
-        await streams.prepare_terminal(stdio, OWNER)
+        streams = await opened(stdio)
         master, slave = pty.openpty()
         tty.setraw(slave)
         streams.attach(master)
@@ -162,5 +169,77 @@ def test_a_terminal_is_handed_on(tmp_path: Path) -> None:
         await again.close()
         os.close(client)
         os.close(slave)
+
+    asyncio.run(main())
+
+
+def reopened(streams: Streams) -> dict[str, int]:
+    """What another process would have, if this one were killed now."""
+    return {role: os.dup(fd) for role, fd in streams.held().items()}
+
+
+def test_a_log_is_gone_on_with_and_moved(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "logs" / "0.log"
+        stdio = Stdio("", f"cri-log://{path}", "ignored")
+        streams = await opened(stdio)
+        child = streams.child
+        assert child is not None and child[1] is not None and child[2] is not None
+        out, err = os.dup(child[1]), os.dup(child[2])
+        with pytest.raises(errors.FailedPrecondition, match="nothing is written yet"):
+            streams.reopen_log(path)
+        streams.started()
+        os.write(out, b"one\ntw")
+        await eventually(lambda: "one" in path.read_text())
+        escrow = reopened(streams)
+        await streams.close()
+        again = Streams()
+        again.adopt(stdio, escrow, stdin_open=False)
+        os.write(err, b"three\n")
+        await eventually(lambda: "three" in path.read_text())
+        path.rename(tmp_path / "old")
+        before = again.held()["log"]
+        told: list[int] = []
+        again.changed = lambda: told.append(again.held().get("log", -1))
+        again.reopen_log(path)
+        assert len(told) == 1 and told[0] != before
+        os.write(out, b"o\nfour\n")
+        os.close(out)
+        os.close(err)
+        assert await again.drain(5)
+        assert [line[31:] for line in (tmp_path / "old").read_text().splitlines()] == [
+            "stdout F one",
+            "stderr F three",
+        ]
+        assert [line[31:] for line in path.read_text().splitlines()] == ["stdout F two", "stdout F four"]
+        with pytest.raises(errors.FailedPrecondition, match="is not written by the monitor"):
+            again.reopen_log(path)
+        assert set(again.held()) == {"log"}
+        await again.close()
+        assert not again.held()
+
+    asyncio.run(main())
+
+
+def test_a_terminal_into_a_file(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "log"
+        stdio = Stdio("", f"file://{path}", terminal=True)
+        streams = await opened(stdio)
+        master, slave = pty.openpty()
+        streams.attach(master)
+        streams.started()
+        os.write(slave, b"one\n")
+        await eventually(lambda: path.read_bytes() == b"one\r\n")
+        escrow = reopened(streams)
+        await streams.close()
+        os.write(slave, b"two\n")
+        again = Streams()
+        again.adopt(stdio, escrow, stdin_open=False)
+        os.write(slave, b"three")
+        os.close(slave)
+        assert await again.drain(5)
+        assert path.read_bytes() == b"one\r\ntwo\r\nthree"
+        await again.close()
 
     asyncio.run(main())

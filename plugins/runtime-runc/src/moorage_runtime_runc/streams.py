@@ -12,17 +12,14 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from moorage_runtime_runc import fifos, loggers, uris
+from moorage_runtime_runc import entries, fifos, loggers, spools, uris
 from moorage_runtime_runc.descriptors import Descriptors
-from moorage_runtime_runc.pumps import Pump
+from moorage_runtime_runc.entries import Format, Raw
+from moorage_runtime_runc.flows import OUTPUTS, Flows
 from moorage_sdk import errors
 from moorage_sdk.tasks import Stdio
-
-OUTPUTS = ("stdout", "stderr")
-"""By descriptor number, from 1."""
 
 DRAIN = 10.0
 """Seconds that Delete waits for output to be copied: a process in the background may hold its end for ever."""
@@ -47,6 +44,8 @@ class Streams:
     - ``stdin``: our write end of the client's FIFO, so that a client that comes again is no end of input;
     - ``pipe-stdout``, ``pipe-stderr``, ``master``: where the process writes to, and ``sink-stdout``, ``sink-stderr``:
       where it is moved to;
+    - ``log``: the file that ``pipe-stdout`` and ``pipe-stderr`` are written to instead, by way of ``spool-stdout`` and
+      ``spool-stderr``;
     - ``source-stdin``, ``pipe-stdin``: where the input of the process comes from, and where it is moved to.
 
     ``changed`` is called after each change of the set, before a descriptor that left it is closed, so that a number
@@ -58,7 +57,8 @@ class Streams:
         self._ends: dict[str, int] = {}
         self._given = Descriptors()
         self._child: dict[int, int | None] = {0: None, 1: None, 2: None}
-        self._pumps: dict[str, Pump] = {}
+        self._format: Format = Raw()
+        self._flows: Flows | None = None
         self._logger: loggers.Logger | None = None
         self._terminal = False
 
@@ -86,7 +86,8 @@ class Streams:
 
     def attach(self, master: int) -> None:
         """Take the terminal; it is copied from and to once ``started``. Owns ``master``."""
-        self._hold({"master": master})
+        self.hold("master", master)
+        self.tell()
 
     def adopt(self, stdio: Stdio, held: Mapping[str, int] | None = None, *, stdin_open: bool) -> None:
         """Go on where an earlier monitor stopped: with what was ``held``, which is owned from now on, and with what
@@ -104,9 +105,25 @@ class Streams:
             self._release("stdin")
         elif stdin is not None and "stdin" not in self._ends:
             with contextlib.suppress(errors.Error):
-                self._hold_stdin(stdin)
-        self._tell()
+                fd = fifos.try_writer(stdin)
+                self._ends.update({"stdin": fd} if fd is not None else {})
+        self._format = entries.of(uris.parse(stdio.stdout))
+        self.tell()
         self._begin()
+
+    def reopen_log(self, path: Path) -> None:
+        """Go on in another file at the same place, after the first was renamed. What is under way is in the first.
+
+        Raises errors.FailedPrecondition if there is none, or no more to be written to it, errors.InvalidArgument,
+        OSError.
+        """
+        if self._flows is None:
+            raise errors.FailedPrecondition(f'log "{path}": nothing is written yet: failed precondition')
+        old = self._ends.get("log")
+        self.hold("log", self._flows.reopen_log(path))
+        self.tell()
+        if old is not None:
+            os.close(old)
 
     def close_stdin(self) -> None:
         """Let go of our write end: once the client has closed its own, the process reads the end of its input."""
@@ -116,138 +133,63 @@ class Streams:
         """Wait until everything the process wrote was copied. False if that takes longer than ``timeout`` seconds."""
         try:
             async with asyncio.timeout(timeout):
-                for name in OUTPUTS:
-                    if name in self._pumps:
-                        await self._pumps[name].done.wait()
+                if self._flows is not None:
+                    await self._flows.drain()
         except TimeoutError:
             return False
         return True
 
     async def close(self) -> None:
         """Let go of everything."""
-        for pump in self._pumps.values():
-            pump.stop()
+        if self._flows is not None:
+            self._flows.stop()
         self._given.close_all()
         self._release(*self._ends)
         if self._logger is not None:
             logger, self._logger = self._logger, None
             await logger.stop()
 
-    # What follows builds the streams.
+    # What follows is for whoever opens them.
 
-    async def add_output(self, number: int, target: str, owner: Owner, *, relay: bool) -> None:
-        """Send descriptor ``number`` of the process to a FIFO or file."""
-        name = OUTPUTS[number - 1]
-        fd = await self._open_sink(name, Path(target), owner)
-        if relay:
-            read, write = self._given.pipe()
-            _chown(write, owner)
-            self._hold({f"pipe-{name}": self._given.take(read), f"sink-{name}": self._given.take(fd)})
-            fd = write
-        self._child[number] = fd
+    def give(self, number: int, fd: int) -> None:
+        """The process gets ``fd``, which is owned until then, as its descriptor ``number``."""
+        self._child[number] = self._given.add(fd)
 
-    def add_input(self, source: str, owner: Owner, *, relay: bool) -> None:
-        """Feed the process from a FIFO, and hold a write end so that a client that reconnects is no end of input."""
-        path = Path(source)
-        fd = self._given.add(fifos.open_reader(path, blocking=not relay))
-        if fifos.is_fifo(path):
-            _chown(fd, owner)
-            self._hold_stdin(path)
-        if relay:
-            read, write = self._given.pipe()
-            _chown(read, owner)
-            self._hold({"source-stdin": self._given.take(fd), "pipe-stdin": self._given.take(write)})
-            fd = read
-        self._child[0] = fd
+    def hold(self, role: str, fd: int) -> None:
+        """Own a descriptor; for ``tell`` to be called when all are there."""
+        self._ends[role] = fd
 
-    def use_logger(self, logger: loggers.Logger, *, terminal: bool) -> None:
-        """Send both outputs to a log program; a terminal is both, and then the second pipe has no writer."""
-        self._logger = logger
-        self._child[2] = self._given.add(logger.stderr)
-        if terminal:
-            self._hold({"sink-stdout": logger.stdout})
-        else:
-            self._child[1] = self._given.add(logger.stdout)
+    def tell(self) -> None:
+        """The set of what is held has changed."""
+        if self.changed is not None:
+            self.changed()
 
-    async def prepare_terminal(self, stdio: Stdio, owner: Owner) -> None:
-        """Open what a terminal will be copied to and from, before there is one."""
+    def use_terminal(self) -> None:
+        """What is held by ``sink-stdout`` and ``source-stdin`` is for a terminal that is yet to come."""
         self._terminal = True
-        if stdio.stdout:
-            fd = await self._open_sink("stdout", Path(stdio.stdout), owner)
-            self._hold({"sink-stdout": self._given.take(fd)})
-        if stdio.stdin:
-            path = Path(stdio.stdin)
-            self._hold({"source-stdin": fifos.open_reader(path)})
-            self._hold_stdin(path)
 
-    async def _open_sink(self, name: str, path: Path, owner: Owner) -> int:
-        if not fifos.is_fifo(path):
-            return self._given.add(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
-        fd = self._given.add(await fifos.open_writer(path))
-        self._hold({name: fifos.open_reader(path)})
-        _chown(fd, owner)
-        return fd
+    def use_logger(self, logger: loggers.Logger) -> None:
+        self._logger = logger
 
-    def _hold_stdin(self, path: Path) -> None:
-        fd = fifos.try_writer(path)
-        if fd is not None:
-            self._hold({"stdin": fd})
-
-    # What follows moves the bytes.
+    def use_log(self, fd: int, format: Format) -> None:
+        """What comes out of the pipes is appended to the file ``fd``, which is owned from now on."""
+        self._format = format
+        self.hold("log", fd)
+        for name in OUTPUTS[:1] if self._terminal else OUTPUTS:
+            self.hold(f"spool-{name}", spools.create())
 
     def _begin(self) -> None:
-        """Start a pump wherever there are its two ends; one that was not opened is where output is dropped."""
-        for name in OUTPUTS:
-            source = self._ends.get(self._source_of(name))
-            if source is not None:
-                self._pumps[name] = Pump(source, self._ends.get(f"sink-{name}"), partial(self._output_ended, name))
-        source, sink = self._ends.get("source-stdin"), self._ends.get("master" if self._terminal else "pipe-stdin")
-        if source is not None and sink is not None:
-            self._pumps["stdin"] = Pump(source, sink, self._input_ended)
-
-    def _source_of(self, name: str) -> str:
-        return "master" if self._terminal and name == "stdout" else f"pipe-{name}"
-
-    def _output_ended(self, name: str) -> None:
-        if self._terminal and "stdin" in self._pumps:
-            self._pumps["stdin"].stop()
-            self._release("source-stdin")
-        self._release(self._source_of(name), f"sink-{name}")
-
-    def _input_ended(self) -> None:
-        """The client has closed its end and so have we."""
-        self._release("source-stdin", "pipe-stdin")
-        if self._terminal and "stdin" not in self._ends:
-            # Hang up, as the runc shim does, after what is to be read.
-            asyncio.get_running_loop().call_later(0.1, self._hang_up)
-
-    def _hang_up(self) -> None:
-        if "master" in self._ends:
-            self._pumps["stdout"].stop()
-            self._output_ended("stdout")
-
-    def _hold(self, ends: Mapping[str, int]) -> None:
-        self._ends.update(ends)
-        self._tell()
+        self._flows = Flows(self._ends, self._format, self._release, terminal=self._terminal)
 
     def _release(self, *roles: str) -> None:
         fds = [self._ends.pop(role) for role in roles if role in self._ends]
         if fds:
-            self._tell()
+            self.tell()
         for fd in fds:
             os.close(fd)
-
-    def _tell(self) -> None:
-        if self.changed is not None:
-            self.changed()
 
 
 def _fifo_path(target: str) -> Path | None:
     """The path of a FIFO, None for nothing and for a log URI."""
     plain = uris.plain(target)
     return Path(plain) if plain and uris.parse(plain) is None else None
-
-
-def _chown(fd: int, owner: Owner) -> None:
-    if owner.uid or owner.gid:
-        os.fchown(fd, owner.uid, owner.gid)
