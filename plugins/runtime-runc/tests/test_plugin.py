@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ class Context:
 
     def __init__(self, tables: dict[str, Any]) -> None:
         self.tables = tables
+        self.closes: list[Callable[[], None]] = []
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        self.closes.append(close)
 
     def table(self, uri: str) -> Any:
         return self.tables.get(uri, {})
@@ -24,8 +29,12 @@ class Context:
 
 def test_names_and_uri() -> None:
     assert plugin.uri == "io.containerd.runtime.v1.runc"
-    runtime = make(Context({}), Config())  # type: ignore[arg-type]
+    context = Context({})
+    runtime: Any = make(context, Config())  # type: ignore[arg-type]
     assert "io.containerd.runc.v2" in runtime.names
+    (close,) = context.closes
+    close()
+    assert runtime._monitors[""]._closed
 
 
 def test_events_go_where_the_daemon_listens() -> None:

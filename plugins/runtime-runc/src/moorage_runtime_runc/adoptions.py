@@ -6,38 +6,41 @@ kernel are asked what came of it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import os
 from pathlib import Path
 
 from moorage_api.messages import events
-from moorage_runtime_runc import execs, reapers, records
+from moorage_runtime_runc import escrows, execs, reapers, records
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.creations import Creation
+from moorage_runtime_runc.inheritances import Inheritance
 from moorage_runtime_runc.processes import Process, read_pid
 from moorage_runtime_runc.publishers import Prepared
-from moorage_runtime_runc.reapers import Ended
+from moorage_runtime_runc.reapers import Ended, Watch
 from moorage_runtime_runc.records import ProcessRecord, TaskRecord
 from moorage_runtime_runc.tasks import Tasks
 from moorage_sdk import errors
 from moorage_sdk.tasks import Status
+from moorage_sys import pidfds
 
 log = logging.getLogger(__name__)
 
 
-async def adopt_all(tasks: Tasks, index: records.Index) -> None:
+async def adopt_all(tasks: Tasks, index: records.Index, inheritance: Inheritance) -> None:
     """Every container that has a record. What cannot be taken over is logged and left to the daemon's cleanup."""
     for namespace, id, bundle in list(index.bundles()):
         try:
-            await adopt(tasks, records.read(bundle))
+            await adopt(tasks, records.read(bundle), inheritance)
         except errors.NotFound:
             log.info("container %s/%s: was not created, or is deleted", namespace, id)
             index.remove(namespace, id)
         except (errors.Error, OSError):
             log.exception("container %s/%s: not taken over", namespace, id)
+    inheritance.close_rest()
 
 
-async def adopt(tasks: Tasks, record: TaskRecord) -> None:
+async def adopt(tasks: Tasks, record: TaskRecord, inheritance: Inheritance) -> None:
     """One container. Exits that nobody saw are announced with status 255."""
     container = _make(tasks, record)
     if record.creating:
@@ -49,11 +52,11 @@ async def adopt(tasks: Tasks, record: TaskRecord) -> None:
         tasks.discard(container)
         return
     for process in (*container.execs.values(), container.init):
-        _find(tasks, process)
+        _find(tasks, container, process, inheritance)
     await _ask(container, record)
     tasks.add(container)
     for process in container.execs.values():
-        _adopt_exec(tasks, container, process)
+        _adopt_exec(tasks, container, process, inheritance)
     if container.init.watch is not None:
         container.follow_init(container.init.watch)
 
@@ -82,16 +85,48 @@ def _restore(process: Process, record: ProcessRecord) -> None:
         process.ended(Ended(record.exit_status, record.exited_at))
 
 
-def _find(tasks: Tasks, process: Process) -> None:
+def _find(tasks: Tasks, container: Container, process: Process, inheritance: Inheritance) -> None:
     """Watch a process that there was when the record was written, be it as one that is gone."""
-    if process.status is Status.STOPPED or not process.pid:
+    if not process.pid:
+        return
+    held = inheritance.take(_name(container, process))
+    pidfd = held.pop(escrows.PROCESS, -1)
+    if process.status is Status.STOPPED:
+        _close(pidfd)
+        if held:  # its output may still have to be moved
+            _adopt_streams(tasks, container, process, held)
         return
     try:
-        process.watch = tasks.host.reaper.watch(process.pid, process.started)
-        process.streams.adopt(process.stdio, stdin_open=process.stdin_open)
+        process.follow(_watch(tasks, process, pidfd))
     except ProcessLookupError:
-        log.warning("process %s, pid %d: ended unseen", process.id, process.pid)
+        log.warning("process %s, pid %d: ended unseen, its status is told as 255", process.id, process.pid)
         process.watch = reapers.lost(process.pid)
+    _adopt_streams(tasks, container, process, held)
+
+
+def _watch(tasks: Tasks, process: Process, pidfd: int) -> Watch:
+    """Through the descriptor that was left to us, which also tells of an end that came meanwhile, or by its pid."""
+    reaper = tasks.host.reaper
+    return reaper.adopt(process.pid, pidfd) if pidfd >= 0 else reaper.watch(process.pid, process.started)
+
+
+def _adopt_streams(tasks: Tasks, container: Container, process: Process, held: dict[str, int]) -> None:
+    process.entrust(process.streams, tasks.host.deposits.keeper(*_ids(container, process)))
+    process.streams.adopt(process.stdio, held, stdin_open=process.stdin_open)
+
+
+def _ids(container: Container, process: Process) -> tuple[str, str, str]:
+    return container.namespace, container.id, "" if process is container.init else process.id
+
+
+def _name(container: Container, process: Process) -> str:
+    return escrows.name(*_ids(container, process))
+
+
+def _close(*descriptors: int) -> None:
+    for fd in descriptors:
+        if fd >= 0:
+            os.close(fd)
 
 
 async def _ask(container: Container, record: TaskRecord) -> None:
@@ -115,24 +150,35 @@ async def _ask(container: Container, record: TaskRecord) -> None:
         container.save()
 
 
-def _adopt_exec(tasks: Tasks, container: Container, process: Process) -> None:
+def _adopt_exec(tasks: Tasks, container: Container, process: Process, inheritance: Inheritance) -> None:
     if process.status is Status.CREATED and process.watch is None:
-        _look_for_exec(tasks, container, process)
+        _look_for_exec(tasks, container, process, inheritance)
     if process.watch is not None:
         container.exits.enter(process)
         container.exits.follow_exec(process, process.watch)
 
 
-def _look_for_exec(tasks: Tasks, container: Container, process: Process) -> None:
-    """The runtime may have been starting it: then its pid file tells, if the pid is in the container still."""
+def _look_for_exec(tasks: Tasks, container: Container, process: Process, inheritance: Inheritance) -> None:
+    """The runtime may have been starting it: then its pid file tells.
+
+    The pid is its own if a descriptor of it was left to us, or if it is in the container still.
+    """
+    held = inheritance.take(_name(container, process))
+    pidfd = held.pop(escrows.PROCESS, -1)
     path = execs.pid_file(container, process)
-    with contextlib.suppress(errors.Internal, ProcessLookupError):
-        pid = read_pid(path)
-        if pid in container.pids():
-            process.born(pid, tasks.host.reaper)
-            process.status = Status.RUNNING
-            process.streams.adopt(process.stdio, stdin_open=process.stdin_open)
-            container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=pid))
+    try:
+        process.pid = read_pid(path)
+        if pidfd < 0 and process.pid not in container.pids():
+            raise ProcessLookupError
+        process.follow(_watch(tasks, process, pidfd))
+        process.started = pidfds.start_time(process.pid) if pidfd < 0 else 0
+    except (errors.Internal, ProcessLookupError):
+        process.pid = 0
+        _close(pidfd, *held.values())
+    else:
+        process.status = Status.RUNNING
+        _adopt_streams(tasks, container, process, held)
+        container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
     path.unlink(missing_ok=True)
 
 

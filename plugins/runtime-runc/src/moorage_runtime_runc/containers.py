@@ -133,6 +133,10 @@ class Container:
                 self.paused = True
             finally:
                 self.pausing = False
+            if self.exits.init_gone:
+                # It ended meanwhile, and what it has left behind must not be frozen when it is to be killed.
+                await self._thaw()
+                raise errors.FailedPrecondition(f"cannot pause {_STOPPED}")
             self.announce(events.TaskPaused(container_id=self.id))
 
     async def resume(self) -> None:
@@ -172,13 +176,24 @@ class Container:
             self.refuse_start()
             init.starting = True
             try:
-                await self.runtime.start()
+                await self._let_run()
                 init.status = Status.RUNNING
                 self.announce(events.TaskStart(container_id=self.id, pid=init.pid))
             finally:
                 init.starting = False
                 await self.exits.changed()
         return init.pid
+
+    async def _let_run(self) -> None:
+        """Raises errors.Error if it does not run: the command may be killed after it has done its work."""
+        try:
+            await self.runtime.start()
+        except errors.Error:
+            with contextlib.suppress(errors.Error):
+                if await self.runtime.state() in ("running", "paused"):
+                    log.warning("container %s/%s: runs, although its start failed", self.namespace, self.id)
+                    return
+            raise
 
     def refuse_start(self) -> None:
         """Raises errors.FailedPrecondition unless init is there and has not been started."""
@@ -276,6 +291,7 @@ class Container:
                 exited_at=timestamps.to_message(how.at),
             )
         )
+        process.settled()
 
     async def _thaw(self) -> None:
         await self.runtime.resume()

@@ -20,6 +20,9 @@ from moorage_sys import mounts
 
 log = logging.getLogger(__name__)
 
+_ATTEMPTS = 3
+"""To get rid of half a container. What killed the runtime once, memory being short, may kill it again."""
+
 
 @dataclass(frozen=True)
 class Creation:
@@ -97,7 +100,8 @@ async def _mount(container: Container, creation: Creation) -> None:
 async def _open_streams(container: Container, creation: Creation, host: Host) -> None:
     owner = streams.Owner(container.namespace, container.id, container.settings.io_uid, container.settings.io_gid)
     relay = host.relay or container.traits.labelled
-    container.init.streams = await openings.open_streams(creation.stdio, owner, host, relay=relay)
+    opened = await openings.open_streams(creation.stdio, owner, host, relay=relay)
+    container.init.entrust(opened, host.deposits.keeper(container.namespace, container.id))
 
 
 async def _run(container: Container, host: Host) -> None:
@@ -131,10 +135,12 @@ async def _finish(task: asyncio.Task[None]) -> None:
 
 async def _undo(container: Container) -> None:
     """Leave nothing of a creation that failed."""
-    try:
-        await container.runtime.delete(force=True)
-    except errors.Error as error:
-        log.warning("container %s/%s: not removed from the runtime: %s", container.namespace, container.id, error)
+    for _ in range(_ATTEMPTS):
+        try:
+            await container.runtime.delete(force=True)
+            break
+        except errors.Error as error:
+            log.warning("container %s/%s: not removed from the runtime: %s", container.namespace, container.id, error)
     await container.init.deleted()
     try:
         await container.unmount()

@@ -46,15 +46,19 @@ async def start(container: Container, process: Process, host: Host) -> int:
             raise errors.FailedPrecondition(f"cannot start a {state} process")
         container.exits.enter(process)
         try:
-            process.streams = await _open_streams(container, process, host)
+            opened = await _open_streams(container, process, host)
+            process.entrust(opened, host.deposits.keeper(container.namespace, container.id, process.id))
             await _to_the_end(asyncio.create_task(_run(container, process, host)))
         except BaseException:
             process.never_started()
             await process.streams.close()
+            process.settled()
+            pid_file(container, process).unlink(missing_ok=True)
             await container.exits.leave(process)
             raise
         process.status = Status.RUNNING
         container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
+        pid_file(container, process).unlink(missing_ok=True)  # not before its pid is in the record
         assert process.watch is not None
         container.exits.follow_exec(process, process.watch)
         return process.pid
@@ -67,8 +71,9 @@ def pid_file(container: Container, process: Process) -> Path:
 
 async def _open_streams(container: Container, process: Process, host: Host) -> streams.Streams:
     owner = streams.Owner(container.namespace, process.id, container.settings.io_uid, container.settings.io_gid)
-    relay = host.relay or container.traits.labelled
-    return await openings.open_streams(process.stdio, owner, host, relay=relay)
+    # What an exec leaves in the background would hold the FIFO itself for ever, and with it everybody who waits for its
+    # end; and what the runtime says of a command that it cannot start is not for the client's FIFO.
+    return await openings.open_streams(process.stdio, owner, host, relay=True)
 
 
 async def _run(container: Container, process: Process, host: Host) -> None:
@@ -81,7 +86,6 @@ async def _run(container: Container, process: Process, host: Host) -> None:
                 process.streams.attach(await console.master())
         process.streams.started()
         process.born(read_pid(path), host.reaper)
-    path.unlink(missing_ok=True)
 
 
 async def _to_the_end(task: asyncio.Task[None]) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from moorage_runtime_runc.deposits import Deposits
 from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.spawns import Spawner
 
 
 @dataclass(frozen=True)
 class Host:
-    """The reaper, the spawner, a private folder with a short path, and whether output is always relayed."""
+    """The reaper, the spawner, a private folder with a short path, and whether output is always relayed.
+
+    ``deposits`` is where all descriptors are stated that have to survive us.
+    """
 
     reaper: Reaper
     spawner: Spawner
     folder: Path
     relay: bool = False
+    deposits: Deposits = field(default_factory=Deposits)

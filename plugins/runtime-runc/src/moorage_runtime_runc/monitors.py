@@ -18,10 +18,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from moorage_runtime_runc import adoptions, cgroups, shields, shims
+from moorage_runtime_runc import adoptions, cgroups, escrows, inheritances, shields, shims
+from moorage_runtime_runc.deposits import Deposits
 from moorage_runtime_runc.hosts import Host
+from moorage_runtime_runc.inheritances import Inheritance
 from moorage_runtime_runc.journals import Journal
+from moorage_runtime_runc.log_services import LogService
 from moorage_runtime_runc.ooms import Watcher
 from moorage_runtime_runc.publishers import Publisher
 from moorage_runtime_runc.reapers import Reaper
@@ -55,7 +59,9 @@ _SETTLE = 20.0
 """Seconds that commands of the runtime get which nobody waits for any more."""
 
 
-_VALUES = {"--state", "--socket", "--address", "--events", "--linger", "--cgroup"}
+N = TypeVar("N", int, float)
+
+_VALUES = {"--state", "--socket", "--address", "--events", "--linger", "--cgroup", "--inherit"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class Arguments:
 
     ``linger`` is how many seconds a monitor without containers stays once its daemon is gone, or, with ``leave``, in
     any case: a foreign containerd starts a new one when it needs one. ``announce`` closes the standard output as soon
-    as the socket is served. ``cgroup`` is where the process has to be.
+    as the socket is served. ``cgroup`` is where the process has to be. ``inherit`` is the descriptor of an inheritance
+    (``inheritances``), -1 for none.
     """
 
     state: Path
@@ -76,6 +83,7 @@ class Arguments:
     announce: bool = False
     events: Path | None = None
     cgroup: str = ""
+    inherit: int = -1
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -99,27 +107,29 @@ def parse(argv: Sequence[str]) -> Arguments:
         Path(values["--state"]),
         Path(values["--socket"]),
         address,
-        _seconds(values.get("--linger", str(LINGER))),
+        _number("--linger", values.get("--linger", str(LINGER)), float),
         "--leave" in flags,
         "--relay" in flags,
         "--announce" in flags,
         sockets.path_of(events) if events else None,
         values.get("--cgroup", ""),
+        _number("--inherit", values.get("--inherit", "-1"), int),
     )
 
 
-def _seconds(text: str) -> float:
+def _number(name: str, text: str, kind: type[N]) -> N:
     try:
-        return float(text)
+        return kind(text)
     except ValueError:
-        raise errors.InvalidArgument(f'argument "--linger": "{text}" is no number of seconds') from None
+        raise errors.InvalidArgument(f'argument "{name}": "{text}" is no number') from None
 
 
 class Monitor:
     """Everything the process has, put together on a running loop."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, inheritance: Inheritance | None = None) -> None:
         self._arguments = arguments
+        self._inheritance = inheritance or Inheritance()
         self._spawner = Spawner()
         self._spawner.raise_limit()
         self._reaper = Reaper()
@@ -127,12 +137,13 @@ class Monitor:
         self._journal = Journal(arguments.state / "events")
         self._publisher = Publisher(self._journal, arguments.events)
         self._index = Index(arguments.state / "tasks")
-        host = Host(self._reaper, self._spawner, arguments.state, arguments.relay)
+        self._deposits = Deposits()
+        host = Host(self._reaper, self._spawner, arguments.state, arguments.relay, self._deposits)
         self._tasks = Tasks(host, self._publisher, self._index, self._ooms)
         self._sandboxes = Sandboxes(Index(arguments.state / "sandboxes"))
         self._stop = asyncio.Event()
         self._namespaces: dict[str, Path] = {}
-        own = {"Listen": Method(bytes, self._listen, bytes)}
+        own = {"Listen": Method(bytes, self._listen, bytes), **LogService(self._tasks).methods()}
         services = {
             **TaskService(self._tasks, self._asked_to_leave).services(),
             **SandboxService(self._sandboxes).services(),
@@ -145,11 +156,12 @@ class Monitor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         self._reaper.start()
-        await adoptions.adopt_all(self._tasks, self._index)
+        await adoptions.adopt_all(self._tasks, self._index, self._inheritance)
         self._sandboxes.adopt()
         gc.collect()
         gc.freeze()
         async with self._publishing():
+            self._deposits.serve(escrows.listen(escrows.beside(self._arguments.socket)))
             await self._server.serve(self._arguments.socket)
             log.info("serving %d containers", len(self._tasks))
             if self._arguments.announce:
@@ -158,6 +170,7 @@ class Monitor:
             await self._server.close()
             await shields.settled(_SETTLE)
             await self._publisher.flush(_FLUSH)
+        self._deposits.close()
         await self._tasks.close()
         self._ooms.close()
         self._reaper.close()
@@ -227,12 +240,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     _adjust_oom_score()
     if not _enter(arguments):
         return UNPLACED
-    asyncio.run(_run(arguments))
+    asyncio.run(_run(arguments, _inherited(arguments)))
     return 0
 
 
-async def _run(arguments: Arguments) -> None:
-    await Monitor(arguments).run()
+async def _run(arguments: Arguments, inheritance: Inheritance) -> None:
+    await Monitor(arguments, inheritance).run()
+
+
+def _inherited(arguments: Arguments) -> Inheritance:
+    """What was left to us. One that cannot be read is none: records on disk are enough for most of it."""
+    try:
+        return inheritances.read(arguments.inherit) if arguments.inherit >= 0 else Inheritance()
+    except errors.DataLoss:
+        log.exception("terminals of an earlier monitor are lost")
+        return Inheritance()
 
 
 def _enter(arguments: Arguments) -> bool:

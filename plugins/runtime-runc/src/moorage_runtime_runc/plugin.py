@@ -30,7 +30,13 @@ class Config:
 def make(ctx: InitContext, config: Config) -> Runtime:
     arguments = ["--linger", str(config.linger), *(["--relay"] if config.relay else [])]
     place = Place(ctx.state, addresses.grpc(ctx), addresses.ttrpc(ctx), arguments)
-    return Monitors(place, lambda each: MonitorRuntime(each, config.start_timeout))
+
+    def monitor(place: Place) -> Runtime:
+        runtime = MonitorRuntime(place, config.start_timeout)
+        ctx.on_close(runtime.close)
+        return runtime
+
+    return Monitors(place, monitor)
 
 
 plugin = Plugin(RUNTIME, "runc", make, Config)

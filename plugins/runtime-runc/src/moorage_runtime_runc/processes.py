@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from moorage_runtime_runc import consoles
+from moorage_runtime_runc import consoles, escrows
 from moorage_runtime_runc.reapers import UNKNOWN, Ended, Reaper, Watch
 from moorage_runtime_runc.records import ProcessRecord
 from moorage_runtime_runc.streams import Streams
@@ -39,13 +40,43 @@ class Process:
         self.starting = False
         self._over = asyncio.Event()
         self._deleted = False
+        self._pidfd = -1
+        self._state: Callable[[Mapping[str, int]], None] | None = None
 
     def born(self, pid: int, reaper: Reaper) -> Watch:
         """The runtime has told the pid: watch it, also when it is a zombie already. Raises ProcessLookupError."""
         self.pid = pid
-        self.watch = reaper.watch(pid)
+        watch = self.follow(reaper.watch(pid))
         self.started = pidfds.start_time(pid)
-        return self.watch
+        return watch
+
+    def follow(self, watch: Watch) -> Watch:
+        """It is watched from now on."""
+        self.watch = watch
+        if watch.fd >= 0:
+            # The reaper closes its own at the end, but until that is recorded a successor may have to ask again.
+            self._pidfd = os.dup(watch.fd)
+            self._held()
+        return watch
+
+    def entrust(self, streams: Streams, state: Callable[[Mapping[str, int]], None]) -> None:
+        """These are its streams, and whatever of it has to survive us is told to ``state``, again with each change."""
+        self.streams = streams
+        self._state = state
+        streams.changed = self._held
+        self._held()
+
+    def settled(self) -> None:
+        """Its end is recorded: nobody has to ask the kernel again."""
+        if self._pidfd >= 0:
+            fd, self._pidfd = self._pidfd, -1
+            self._held()
+            os.close(fd)
+
+    def _held(self) -> None:
+        if self._state is not None:
+            itself = {escrows.PROCESS: self._pidfd} if self._pidfd >= 0 else {}
+            self._state({**self.streams.held(), **itself})
 
     def ended(self, how: Ended) -> None:
         """Its exit is known and announced: let everybody who waits go on."""
@@ -70,6 +101,7 @@ class Process:
         self._deleted = True
         self._over.set()
         await self.streams.close()
+        self.settled()
 
     def signal(self, number: int) -> None:
         """Raises errors.FailedPrecondition before it was started, errors.NotFound once it is gone."""

@@ -88,7 +88,10 @@ class Reaper:
 
         Raises ProcessLookupError if there is none.
         """
-        fd = os.pidfd_open(pid) if started is None else pidfds.open_checked(pid, started)
+        return self.adopt(pid, os.pidfd_open(pid) if started is None else pidfds.open_checked(pid, started))
+
+    def adopt(self, pid: int, fd: int) -> Watch:
+        """Watch the process that a pidfd stands for, which is owned from now on; it may have ended long ago."""
         watch = Watch(pid, fd, self._loop.create_future())
         self._watches[pid] = watch
         self._orphans.pop(pid, None)

@@ -145,6 +145,7 @@ class TaskService:
         if request.stdin:
             process.close_stdin()
             container.save()
+            await self._tasks.host.deposits.settled()  # or the daemon would keep its input open
         return Empty()
 
     async def _update(self, container: Container, request: shim_v3.UpdateTaskRequest) -> Message:

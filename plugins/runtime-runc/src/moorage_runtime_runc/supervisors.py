@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moorage_runtime_runc import escrows, inheritances
+from moorage_runtime_runc.custodies import Custody
+from moorage_runtime_runc.inheritances import Inheritance
 from moorage_runtime_runc.shims import LOCKED
 from moorage_runtime_runc.spawns import environment
 from moorage_sdk import errors
@@ -42,9 +45,9 @@ class Place:
 
     @property
     def socket(self) -> Path:
-        """In the folder itself, or under a short name where that would be too long for a socket."""
+        """In the folder itself, or under a short name where that would be too long for a socket or its escrow's."""
         path = self.state / "monitor.sock"
-        if len(os.fsencode(path)) <= sockets.MAX_PATH:
+        if len(os.fsencode(escrows.beside(path))) <= sockets.MAX_PATH:
             return path
         return _SHORT_FOLDER / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:32]
 
@@ -56,7 +59,10 @@ class Place:
 
 
 class MonitorRuntime(Runtime):
-    """All containers behind one monitor, started when the first is needed and left running when the daemon stops."""
+    """All containers behind one monitor, started when the first is needed and left running when the daemon stops.
+
+    One that dies and leaves containers is replaced at once, by one that inherits what it had entrusted to us.
+    """
 
     def __init__(self, place: Place, timeout: float = 15.0) -> None:
         self._place = place
@@ -64,6 +70,16 @@ class MonitorRuntime(Runtime):
         self._starting = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
+        self._custody = Custody(self._lost)
+        self._replacing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Let go of the monitor and of what it has entrusted to us; it and its containers live on."""
+        self._closed = True
+        if self._replacing is not None:
+            self._replacing.cancel()
+        self._custody.close()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,22 +120,47 @@ class MonitorRuntime(Runtime):
     async def _ensure(self) -> None:
         """Raises errors.Unavailable if no monitor answers in time."""
         async with self._starting:
-            # One that we started and that answered needs no question before each container.
-            if self._answered and self._process is not None and self._process.poll() is None:
+            self._custody.catch_up()
+            # One that holds its escrow open, or that we started, needs no question before each container.
+            if self._answered and (self._custody.connected or self._lives()):
                 return
-            self._answered = self._answers()
-            if self._answered:
-                return
-            self._spawn()
-            try:
-                async with asyncio.timeout(self._timeout):
-                    while not self._answers():
-                        self._check()
-                        await asyncio.sleep(0.01)
-            except TimeoutError as error:
-                reason = f"does not listen on {self._place.socket} within {self._timeout:g} s"
-                raise errors.Unavailable(f"node monitor: {reason}", hint=self._hint()) from error
+            if not self._answers():
+                await self._begin()
             self._answered = True
+            self._take_custody()
+
+    async def _begin(self) -> None:
+        self._spawn()
+        try:
+            async with asyncio.timeout(self._timeout):
+                while not self._answers():
+                    self._check()
+                    await asyncio.sleep(0.01)
+        except TimeoutError as error:
+            reason = f"does not listen on {self._place.socket} within {self._timeout:g} s"
+            raise errors.Unavailable(f"node monitor: {reason}", hint=self._hint()) from error
+
+    def _take_custody(self) -> None:
+        try:
+            self._custody.connect(escrows.beside(self._place.socket))
+        except errors.Unavailable as error:
+            log.warning("node monitor: terminals and exit statuses will not survive its death: %s", error)
+
+    def _lost(self) -> None:
+        """The escrow has ended, and with it the monitor."""
+        self._answered = False
+        if self._custody.held and not self._closed:
+            log.warning("node monitor: gone, and containers are left: starting another")
+            self._replacing = asyncio.get_running_loop().create_task(self._replace())
+
+    async def _replace(self) -> None:
+        try:
+            await self._ensure()
+        except errors.Error as error:
+            log.error("%s", error)  # whoever looks for one of its containers tries again
+
+    def _lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _answers(self) -> bool:
         return sockets.alive(self._place.socket)
@@ -140,21 +181,25 @@ class MonitorRuntime(Runtime):
             self._process.poll()  # reap the one that died
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         output = os.open(self._log(), flags, 0o600)
+        held = self._custody.held
+        will = inheritances.write(Inheritance(inheritances.grouped(held)))
         try:
             if os.fstat(output).st_size > _MAX_LOG:
                 os.ftruncate(output, 0)
             self._process = subprocess.Popen(
-                self._place.command(),
+                [*self._place.command(), "--inherit", str(will)],
                 cwd="/",
                 env=environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                pass_fds=(will, *held.values()),
             )
         except OSError as error:
             raise errors.Unavailable(f"node monitor: {error}") from error
         finally:
+            os.close(will)
             os.close(output)
 
     def _log(self) -> Path:

@@ -75,7 +75,9 @@ class Tasks:
         if exec_id:
             return await execs.start(container, process, self.host)
         if container.restore_from:
-            return await shields.to_the_end(creations.restore(container, self.host))
+            pid = await shields.to_the_end(creations.restore(container, self.host))
+            self._ooms.add(container)  # which it could not be before, for it had no process
+            return pid
         return await shields.to_the_end(container.start_init())
 
     async def delete(self, container: Container, exec_id: str) -> Process:
@@ -85,6 +87,7 @@ class Tasks:
             await shields.to_the_end(container.delete_exec(process))
         else:
             await shields.to_the_end(self._delete(container))
+        await self.host.deposits.settled()
         return process
 
     async def _delete(self, container: Container) -> None:
