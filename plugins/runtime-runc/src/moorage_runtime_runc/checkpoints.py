@@ -13,6 +13,9 @@ from moorage_sdk import errors
 LOG = "criu-dump.log"
 """Where a failed checkpoint leaves criu's log, in the bundle (process/init.go)."""
 
+_OUTSIDE = b"Can't lookup mount="
+"""criu's word for an open file of a file system that the container does not have (files-reg.c in criu)."""
+
 
 def needs_criu() -> None:
     """Raises errors.Unimplemented on a host without it."""
@@ -30,10 +33,18 @@ async def write(runtime: Runtime, bundle: Path, image: str, work: str, flags: Ch
     try:
         await runtime.checkpoint(image, str(folder), flags)
     except errors.Error as error:
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(shutil.copyfile, folder / "dump.log", bundle / LOG)
         first = str(error).partition("\n")[0]
-        raise errors.Error(f"{first} path= {bundle / LOG}") from error
+        hint = await asyncio.to_thread(_keep_log, folder, bundle)
+        raise errors.Error(f"{first} path= {bundle / LOG}", hint=hint) from error
     finally:
         if not work:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _keep_log(folder: Path, bundle: Path) -> str:
+    """Copy criu's log into the bundle; a next step for whoever reads of the failure, or ""."""
+    with contextlib.suppress(OSError):
+        shutil.copyfile(folder / "dump.log", bundle / LOG)
+        if _OUTSIDE in (bundle / LOG).read_bytes():
+            return 'a FIFO of the host is open in it: "relay = true" of the runtime gives new containers pipes instead'
+    return ""
