@@ -40,9 +40,17 @@ class Lean:
 
     def call(self, path: str, namespace: str, request: bytes) -> int:
         """A call with one request. Returns the bytes of all messages that came back. Raises RuntimeError for none."""
+        return self.end(path, self.begin(path, namespace, request))
+
+    def begin(self, path: str, namespace: str, request: bytes) -> int:
+        """Send a call whose answer ``end`` takes; until then there is no other on this connection."""
         stream = self._open()
         head = _frame(HEADERS, END_HEADERS, stream, _headers(path, namespace))
         self._socket.sendall(head + _frame(DATA, END_STREAM, stream, _message(request)))
+        return stream
+
+    def end(self, path: str, stream: int) -> int:
+        """Wait for the answer. Returns and raises as ``call``."""
         return self._answers(path, stream)
 
     def upload(self, path: str, namespace: str, requests: Iterable[bytes]) -> int:

@@ -26,13 +26,13 @@ SETTLE = 2.0
 def measure(bench: Bench) -> list[Row]:
     sides = (bench.ours, bench.theirs)
     time.sleep(SETTLE)
-    idle = [group_size(_group(side)) for side in sides]
+    idle = [group_size(group(side)) for side in sides]
     count = bench.options.containers
     for side in sides:
         for number in range(count):
             side.ctr("run", "-d", "--null-io", BUSYBOX, f"memory-{number}", "sleep", "1000")
     time.sleep(SETTLE)
-    each = [(group_size(_group(side)) - before) / count for side, before in zip(sides, idle, strict=True)]
+    each = [(group_size(group(side)) - before) / count for side, before in zip(sides, idle, strict=True)]
     for side in sides:
         for number in range(count):
             side.ctr("task", "rm", "-f", f"memory-{number}")
@@ -43,7 +43,7 @@ def measure(bench: Bench) -> list[Row]:
     ]
 
 
-def _group(side: Side) -> list[int]:
+def group(side: Side) -> list[int]:
     """The daemon, its monitor or shims; not the containers themselves."""
     daemon = side.daemon
     trace = traces.look(Place(daemon.root, daemon.state, frozenset({side.name})), daemon.pid)

@@ -45,6 +45,7 @@ async def start(container: Container, process: Process, host: Host) -> int:
             state = "stopped" if process.status is Status.STOPPED else "running"
             raise errors.FailedPrecondition(f"cannot start a {state} process")
         container.exits.enter(process)
+        host.grace_periods.begin()
         try:
             opened = await _open_streams(container, process, host)
             process.entrust(opened, host.deposits.keeper(container.namespace, container.id, process.id))

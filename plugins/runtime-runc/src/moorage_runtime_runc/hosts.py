@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_runtime_runc.deposits import Deposits
+from moorage_runtime_runc.grace_periods import GracePeriods
 from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.spawns import Spawner
 
@@ -22,3 +23,4 @@ class Host:
     folder: Path
     relay: bool = False
     deposits: Deposits = field(default_factory=Deposits)
+    grace_periods: GracePeriods = field(default_factory=GracePeriods)

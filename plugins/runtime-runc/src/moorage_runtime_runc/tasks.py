@@ -56,6 +56,7 @@ class Tasks:
         if key in self._containers or key in self._creating:
             raise errors.AlreadyExists(f"task {creation.id}: already exists")
         self._creating.add(key)
+        self.host.grace_periods.begin()
         try:
             container = self.make(namespace, creation, settings)
             self._index.add(namespace, creation.id, creation.bundle)
