@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from moorage_testkit import daemons
+from moorage_testkit import daemons, images
 from moorage_testkit.daemons import Daemon, wait_until
+from moorage_testkit.images import Layout
 from moorage_testkit.worlds import verify_world
 
 BUSYBOX = "docker.io/library/busybox:latest"
@@ -54,6 +58,11 @@ class Host:
     def count(self, id: str) -> int:
         return int(self.labels(id).get(f"{LABEL}count", "0"))
 
+    def moorage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A verb of our command line."""
+        command = [sys.executable, "-m", "moorage_cli", "-a", self.daemon.address, "-n", self.namespace, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
     def tasks(self) -> dict[str, tuple[int, str]]:
         """Pid and state of each."""
         lines = [line.split() for line in self.ctr("tasks", "ls").splitlines()[1:]]
@@ -76,7 +85,7 @@ class Host:
             self.ctr("containers", "rm", id)
 
 
-@pytest.fixture(scope="module", params=["mooraged", "containerd"])
+@pytest.fixture(scope="module", params=["mooraged", pytest.param("containerd", marks=pytest.mark.full)])
 def host(request: pytest.FixtureRequest, archive: Path) -> Iterator[Host]:
     missing = [name for name in ("containerd", "ctr", "runc", "busybox") if not shutil.which(name)]
     if os.geteuid() or missing:
@@ -164,4 +173,39 @@ def test_a_daemon_that_was_killed_remembers_what_should_run(host: Host) -> None:
     wait_until(lambda: host.state("dies") == "RUNNING" and host.tasks()["dies"][0] != dies, 30)
     assert host.tasks()["lives"] == lives
     assert (host.count("lives"), host.count("dies")) == (0, int(host.knows_policies))
+    host.clear()
+
+
+def test_the_command_line(host: Host) -> None:
+    """On containerd, too: a client sets labels, and the daemon looks at them."""
+    policy = "unless-stopped" if host.knows_policies else "always"
+    words = ("run", "-d", "--name", "c", "--restart", policy, BUSYBOX, "sh", "-c", "echo up; sleep 100")
+    assert host.moorage(*words).returncode == 0
+    pid = host.kill("c")
+    wait_until(lambda: host.state("c") == "RUNNING" and host.tasks()["c"][0] != pid, 30)
+    wait_until(lambda: host.moorage("logs", "c").stdout == "up\nup\n", 30)
+    assert host.moorage("stop", "-t", "0", "c").returncode == 0
+    time.sleep(2)
+    assert host.state("c") == "STOPPED"
+    assert host.moorage("start", "c").returncode == 0
+    wait_until(lambda: host.state("c") == "RUNNING", 30)
+    assert host.moorage("rm", "-f", "c").returncode == 0
+    assert host.state("c") == "GONE"
+
+
+def test_an_image_cannot_ask_for_it(host: Host, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "layout")
+    plain = images.busybox(layout)
+    asked = {f"{LABEL}status": "running", f"{LABEL}policy": "always", f"{LABEL}loguri": f"file://{tmp_path}/evil"}
+    config = {"Cmd": ["true"], "Labels": {**asked, "harmless": "yes"}}
+    layers = [gzip.decompress(layout.read(layer)) for layer in plain.layers]
+    layout.tag("evil", layout.image(layers, config=config))
+    archive = images.archive(layout, tmp_path / "evil.tar")
+    assert host.moorage("load", "-i", str(archive), "--name", "evil").returncode == 0
+    assert host.moorage("run", "-d", "--name", "c", "evil").returncode == 0
+    assert {key for key in host.labels("c") if key.startswith(LABEL)} == set()
+    assert host.labels("c")["harmless"] == "yes"
+    assert host.moorage("wait", "c").stdout == "0\n"
+    time.sleep(2)
+    assert host.state("c") == "STOPPED"
     host.clear()

@@ -159,7 +159,9 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _restart_labels(policy: str) -> dict[str, str]:
-    """Labels of containerd's restart monitor (core/runtime/restart/restart.go)."""
+    """The policy alone: whoever starts the container has it looked after."""
+    from moorage_cli import restarts
+
     if policy in ("", "no"):
         return {}
     name, colon, count = policy.partition(":")
@@ -169,7 +171,7 @@ def _restart_labels(policy: str) -> dict[str, str]:
             f'restart policy "{policy}": unknown: invalid argument',
             hint="no, always, unless-stopped, on-failure[:COUNT]",
         )
-    return {"containerd.io/restart.policy": policy, "containerd.io/restart.status": "running"}
+    return {restarts.POLICY: policy}
 
 
 _CREATION = (

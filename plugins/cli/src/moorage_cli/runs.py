@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from moorage_cli import logs, lookups
+from moorage_cli import logs, lookups, restarts
 from moorage_cli.attachments import Foreground, Streams
 from moorage_client import creations, fifos
 from moorage_client.clients import Client
@@ -37,13 +37,17 @@ def fresh_id() -> str:
 async def foreground(client: Client, container: Container, streams: Streams) -> Exit | None:
     """Start the container's task attached to our streams; None when the person detached.
 
-    What cannot be started leaves no task behind. Afterwards the task is deleted and its exit code kept as a label.
+    What cannot be started leaves no task behind. Afterwards the task is deleted and its exit code kept as a label; but
+    one with a restart policy is left to the daemon, and what it says from then on goes to its log.
     """
+    if restarts.concerned(container):
+        await restarts.keep_log(client, container)
     pipes = fifos.create(stdin=streams.interactive, terminal=streams.terminal)
     keep = False
 
     async def begin() -> None:
         await create_task(client, container, pipes.stdio)
+        await restarts.watch(client, container)
 
     foreground = Foreground(client, container.id, "", streams)
     try:
@@ -52,10 +56,10 @@ async def foreground(client: Client, container: Container, streams: Streams) -> 
         except BaseException as error:
             keep = foreground.started
             if not keep and not isinstance(error, errors.AlreadyExists):
-                await asyncio.shield(_abandon(client, container.id))
+                await asyncio.shield(_abandon(client, container))
             raise
         keep = ended is None
-        if ended is not None:
+        if ended is not None and not restarts.concerned(container):
             await forget_task(client, container, ended)
         return ended
     finally:
@@ -66,19 +70,19 @@ async def foreground(client: Client, container: Container, streams: Streams) -> 
 async def detached(client: Client, container: Container, *, stdin: bool, terminal: bool) -> None:
     """Start the container's task in the background.
 
-    Its output goes to a file; with a terminal or with open input it goes to FIFOs instead, to attach to later.
+    Its output goes to a file; with a terminal or with open input it goes to FIFOs instead, to attach to later, until
+    the daemon starts it again.
     """
-    if not terminal and not stdin:
-        path = logs.create(client.namespace, container.id)
-        await client.containers.update(replace(container, labels={logs.LABEL: str(path)}), [f"labels.{logs.LABEL}"])
-        uri = f"{logs.SCHEME}{path}"
-        await _started(client, container.id, _create_and_start(client, container, Stdio("", uri, uri)))
+    attachable = terminal or stdin
+    uri = await restarts.keep_log(client, container) if not attachable or restarts.concerned(container) else ""
+    if not attachable:
+        await _started(client, container, _create_and_start(client, container, Stdio("", uri, uri)))
         return
     pipes = fifos.create(stdin=stdin, terminal=terminal)
     try:
         # A runtime may wait for a reader before it starts anything, so be one until it has.
         with _reading(pipes.stdio):
-            await _started(client, container.id, _create_and_start(client, container, pipes.stdio))
+            await _started(client, container, _create_and_start(client, container, pipes.stdio))
     except BaseException:
         pipes.remove()
         raise
@@ -130,21 +134,23 @@ async def remove(client: Client, container: Container) -> None:
 async def _create_and_start(client: Client, container: Container, stdio: Stdio) -> None:
     await create_task(client, container, stdio)
     await client.tasks.start(container.id)
+    await restarts.watch(client, container)
 
 
-async def _started(client: Client, id: str, work: Awaitable[T]) -> T:
+async def _started(client: Client, container: Container, work: Awaitable[T]) -> T:
     """``work`` creates and starts a task; when it fails the task is taken away again."""
     try:
         return await work
     except errors.AlreadyExists:
         raise  # the task is somebody else's
     except BaseException:
-        await asyncio.shield(_abandon(client, id))
+        await asyncio.shield(_abandon(client, container))
         raise
 
 
-async def _abandon(client: Client, id: str) -> None:
-    for step in (client.tasks.kill(id, signal.SIGKILL), client.tasks.wait(id), client.tasks.delete(id)):
+async def _abandon(client: Client, container: Container) -> None:
+    id, tasks = container.id, client.tasks
+    for step in (restarts.leave(client, container), tasks.kill(id, signal.SIGKILL), tasks.wait(id), tasks.delete(id)):
         with suppress(errors.Error, TimeoutError):  # whichever step the task never reached
             await asyncio.wait_for(step, PATIENCE)
 

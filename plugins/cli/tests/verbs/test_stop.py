@@ -38,5 +38,15 @@ def test_what_does_not_run_is_stopped_already(cli: Any) -> None:
 
 def test_a_stopped_container_is_not_to_be_restarted(cli: Any) -> None:
     cli("run", "-d", "--name", "c", "--restart", "always", "busybox", "sleep", "1000")
+    assert '"containerd.io/restart.status": "running"' in cli("inspect", "c").out
     cli("stop", "-t", "0.1", "c")
-    assert '"containerd.io/restart.explicitly-stopped": "true"' in cli("inspect", "c").out
+    told = cli("inspect", "c").out
+    assert '"containerd.io/restart.explicitly-stopped": "true"' in told
+    assert "containerd.io/restart.status" not in told
+
+
+def test_what_is_about_to_be_started_again_is_not(cli: Any) -> None:
+    cli("run", "-d", "--name", "c", "--restart", "always", "busybox", "true")
+    assert cli("wait", "c").code == 0
+    assert cli("stop", "c").code == 0
+    assert "containerd.io/restart.status" not in cli("inspect", "c").out

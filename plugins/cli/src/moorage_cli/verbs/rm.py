@@ -6,7 +6,7 @@ import signal
 
 import click
 
-from moorage_cli import every, lookups, runs, sessions
+from moorage_cli import every, lookups, restarts, runs, sessions
 from moorage_cli.verbs import stop
 from moorage_client.clients import Client
 from moorage_sdk import errors
@@ -32,5 +32,6 @@ async def _remove(client: Client, name: str, force: bool) -> None:
             raise errors.FailedPrecondition(
                 f'container "{container.id}": runs', hint=f"moorage stop {container.id}, or rm --force"
             )
+        await restarts.leave(client, container)
         await stop.end(client, container, signal.SIGKILL, stop.KILL_PATIENCE)
     await runs.remove(client, container)

@@ -29,6 +29,8 @@ async def run(client: Client, creation: Creation, *, detach: bool, remove: bool)
     streams = Streams(creation.interactive, creation.tty)
     if detach and remove:
         raise errors.InvalidArgument("--rm with --detach: nobody would be there to remove it: invalid argument")
+    if remove and creation.restart != "no":
+        raise errors.InvalidArgument("--rm with --restart: it is removed or started again, not both: invalid argument")
     if not detach:
         streams.check()
     container = await create(client, creation)

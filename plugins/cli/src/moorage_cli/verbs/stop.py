@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import replace
 
 import click
 
-from moorage_cli import every, lookups, sessions, signals
+from moorage_cli import every, lookups, restarts, sessions, signals
 from moorage_client import creations
 from moorage_client.clients import Client
 from moorage_sdk import errors
 from moorage_sdk.containers import Container
-
-RESTART_POLICY = "containerd.io/restart.policy"
-STOPPED = "containerd.io/restart.explicitly-stopped"
-"""core/runtime/restart/restart.go: without it the restart monitor would start the container again."""
 
 
 @click.command("stop")
@@ -35,15 +30,13 @@ def command(containers: tuple[str, ...], seconds: float, wanted: str) -> int:
 
 
 async def _stop(client: Client, name: str, seconds: float, wanted: str) -> None:
-    """A container that does not run is stopped already."""
+    """A container that does not run is stopped already, unless it is about to be started again."""
     container = await lookups.container(client, name)
+    await restarts.leave(client, container)
     process = await lookups.task(client, container.id)
-    if process is None or process.status not in lookups.RUNNING:
-        return
-    if RESTART_POLICY in container.labels:
-        await client.containers.update(replace(container, labels={STOPPED: "true"}), [f"labels.{STOPPED}"])
-    number = signals.parse(wanted or container.labels.get(creations.STOP_SIGNAL, "TERM"))
-    await end(client, container, number, seconds)
+    if process is not None and process.status in lookups.RUNNING:
+        number = signals.parse(wanted or container.labels.get(creations.STOP_SIGNAL, "TERM"))
+        await end(client, container, number, seconds)
 
 
 async def end(client: Client, container: Container, number: int, seconds: float) -> None:
