@@ -150,8 +150,8 @@ class Container:
         async with self.init.busy:
             if self.exits.init_gone:
                 raise finished()
-            if self.init.watch is None:
-                raise errors.FailedPrecondition("process not created: failed precondition")
+            if self.init.watch is None:  # it waits to be restored, so the runtime has never heard of it
+                raise errors.NotFound("no such container: not found")
             await self.runtime.kill(number, all=all)
             if number == signal.SIGKILL and self.paused:
                 # In a frozen cgroup of version 1 the signal waits for ever.
