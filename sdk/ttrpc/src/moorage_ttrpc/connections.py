@@ -33,6 +33,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         if self._unwanted:
             transport.abort()
+        elif self._holds:
+            transport.pause_reading()
 
     @property
     def closing(self) -> bool:
@@ -82,6 +84,17 @@ class Connection(asyncio.Protocol):
     async def drain(self) -> None:
         """Wait until the peer has taken enough for more to be worth queueing."""
         await self._writable.wait()
+
+    @property
+    def rest(self) -> bytes | None:
+        """What was read of a frame that is not complete; None if that is not known any more."""
+        return self._parser.rest
+
+    async def flush(self) -> None:
+        """Wait until the kernel has taken everything that was written."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.set_write_buffer_limits(high=0)
+            await self._writable.wait()
 
     def close(self) -> None:
         """Send what is queued, then close.

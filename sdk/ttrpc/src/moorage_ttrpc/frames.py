@@ -61,6 +61,13 @@ class Parser:
         """Whether the stream stands in the middle of a frame, so that its end here would cut one off."""
         return bool(self._buffer) or self._header is not None
 
+    @property
+    def rest(self) -> bytes | None:
+        """The bytes of the frame the stream stands in; None if they are no longer all there."""
+        if self._discard:
+            return None
+        return (HEADER.pack(*self._header) if self._header else b"") + bytes(self._buffer)
+
     def feed(self, chunk: bytes) -> Iterator[Frame]:
         """The frames that ``chunk`` completes, in order. An oversized one comes without data once it was skipped."""
         self._buffer += chunk

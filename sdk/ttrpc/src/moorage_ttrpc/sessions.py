@@ -27,6 +27,7 @@ class Stream:
 
     inbox: Inbox
     method: Method
+    request: messages.Request
     task: asyncio.Task[None] | None = None
 
 
@@ -39,17 +40,41 @@ class Session:
         admit: Callable[[peers.Peer], bool],
         lost: Callable[[Session], None],
         metadata: Metadata = (),
+        early: bytes = b"",
     ) -> None:
-        self.connection = _Admitted(self)
+        self.connection = _Admitted(self, early)
         self._services = services
         self._admit = admit
         self._on_lost = lost
-        self._metadata = metadata
+        self.metadata = metadata
         self._peer = peers.Peer(0, -1, -1)
         self._streams: dict[int, Stream] = {}
         self._last = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._suspended = False
+        self._unanswered: list[frames.Frame] = []
+
+    @property
+    def calls(self) -> list[messages.Request]:
+        """The requests that are not answered yet."""
+        return [stream.request for stream in self._streams.values()]
+
+    async def suspend(self) -> bytes | None:
+        """Give up all calls without an answer, and return what was read of them, for another session to go on with.
+
+        The connection must be on hold. Before others can go on with it, it has to be flushed and then aborted.
+        None if that is not possible: a call streams, or a frame was thrown away half-read.
+        """
+        self._suspended = all(stream.method.unary for stream in self._streams.values())
+        for stream in list(self._streams.values()):
+            if stream.task is not None:
+                stream.task.cancel()
+        await self._quiet.wait()
+        rest = self.connection.rest
+        if not self._suspended or rest is None:
+            return None
+        return b"".join(map(frames.encode, self._unanswered)) + rest
 
     async def idle(self) -> None:
         """Wait until no call is running."""
@@ -99,7 +124,7 @@ class Session:
         method = self._find(request)
         if len(self._streams) >= MAX_CALLS:
             raise errors.ResourceExhausted(f"connection: {MAX_CALLS} calls are open")
-        stream = Stream(Inbox(self.connection), method)
+        stream = Stream(Inbox(self.connection), method, request)
         # Go's client sends the argument of a server stream in the request; a client stream may begin there, too.
         if request.payload or not method.client_streaming:
             stream.inbox.put(request.payload)
@@ -143,7 +168,7 @@ class Session:
     async def _respond(self, number: int, stream: Stream, request: messages.Request) -> messages.Response | None:
         """The final response; None if the stream has ended with its last data."""
         timeout = request.timeout_nano / 1e9 if request.timeout_nano else None
-        call = Call(request.service, request.method, self._peer, request.metadata + self._metadata, timeout)
+        call = Call(request.service, request.method, self._peer, request.metadata + self.metadata, timeout)
         try:
             async with asyncio.timeout(timeout):
                 return await self._invoke(number, stream, call)
@@ -154,6 +179,9 @@ class Session:
         except errors.Error as error:
             return messages.Response(statuses.of(error))
         except asyncio.CancelledError:
+            if self._suspended:
+                self._unanswered.append(frames.Frame(number, frames.REQUEST, 0, messages.encode_request(request)))
+                return None
             return messages.Response(statuses.of(errors.Cancelled(f"{call.method}: cancelled")))
         except Exception as error:  # a handler's fault must end its call, not the connection of all the others
             log.exception("%s.%s: failed", call.service, call.method)
@@ -189,16 +217,19 @@ class Session:
 
 
 class _Admitted(Connection):
-    """A connection that asks its session as soon as it is known whose it is."""
+    """A connection that asks its session as soon as it is known whose it is; ``early`` is what others read of it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, early: bytes) -> None:
         super().__init__(session.received, session.lost)
         self._session = session
+        self._early = early
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if not self.closing:
             self._session.opened()
+        if self._early and not self.closing:
+            self.data_received(self._early)
 
 
 def _decode(method: Method, data: bytes | None) -> Any:
