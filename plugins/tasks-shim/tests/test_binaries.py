@@ -133,6 +133,21 @@ def test_a_shim_that_hangs_is_killed(tmp_path: Path, bundle: Bundle) -> None:
         os.kill(pid, 0)
 
 
+def test_a_shim_that_does_not_stop_talking_is_stopped(tmp_path: Path, bundle: Bundle) -> None:
+    for words in ("exec yes", "exec yes >&2"):
+        binary = scripted(tmp_path, f"echo $$ > pid; {words}")
+        with pytest.raises(errors.Unavailable, match="answer is longer than 10485760 bytes"):
+            asyncio.run(binary.start(bundle, OPTIONS))
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(Path(bundle.path, "pid").read_text()), 0)
+
+
+def test_a_shim_that_does_not_listen_is_heard_all_the_same(tmp_path: Path, bundle: Bundle) -> None:
+    options = Payload("x", b"x" * (1 << 20))
+    binary = scripted(tmp_path, "exec <&-; echo unix:///run/s/x")
+    assert asyncio.run(binary.start(bundle, options)) == Endpoint("/run/s/x", 2)
+
+
 def test_a_binary_that_cannot_run_is_unavailable(tmp_path: Path, bundle: Bundle) -> None:
     with pytest.raises(errors.Unavailable, match="cannot run"):
         asyncio.run(Binary(tmp_path / "gone", DAEMON).start(bundle, None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from moorage_sdk.runtimes import Endpoint
 from moorage_sdk.tasks import Bundle
 from moorage_tasks_shim import bootstraps
 from moorage_tasks_shim.bootstraps import Daemon
+from moorage_tasks_shim.conversations import LONGEST, converse
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ _OURS = ("NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "MOORAGE_", "MALLOC_")
 as in containerd."""
 
 _MAX_OUTPUT = 4096
+"""Bytes of it that are shown to people."""
 
 Versions = dict[tuple[Path, int, int], str]
 """What binaries said to ``-v``, by path, inode and time of change."""
@@ -106,33 +107,20 @@ class Binary:
         *,
         check: bool = True,
     ) -> bytes:
-        pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
-                self.path,
-                *arguments,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
-                cwd=folder,
-                env=self._environment(bundle),
-                process_group=0,  # or what is typed at the daemon's terminal would reach what the shim leaves behind
+            said = await converse(
+                self.path, arguments, told, folder=folder, env=self._environment(bundle), timeout=timeout
             )
-        except OSError as error:
-            raise errors.Unavailable(f'shim "{self.path}": cannot run: {error.strerror}: unavailable') from error
-        try:
-            async with asyncio.timeout(timeout):
-                output, complaint = await process.communicate(told)
+        except OverflowError as error:
+            raise errors.Unavailable(f'shim "{self.path}": answer is longer than {LONGEST} bytes') from error
         except TimeoutError as error:
             raise errors.Unavailable(f'shim "{self.path}": no answer within {timeout:g} s: unavailable') from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if check and process.returncode:
-            said = (complaint or output)[-_MAX_OUTPUT:].decode("utf-8", "replace").strip()
-            raise errors.Unavailable(f'shim "{self.path}": exit status {process.returncode}: {said}')
-        return output
+        except OSError as error:
+            raise errors.Unavailable(f'shim "{self.path}": cannot run: {error.strerror}: unavailable') from error
+        if check and said.status:
+            shown = (said.complaint or said.output)[-_MAX_OUTPUT:].decode("utf-8", "replace").strip()
+            raise errors.Unavailable(f'shim "{self.path}": exit status {said.status}: {shown}')
+        return said.output
 
 
 def _logged() -> int:
