@@ -45,6 +45,7 @@ _UNWANTED = (
     "io.containerd.cri.v1.runtime",
     "io.containerd.podsandbox.controller.v1.podsandbox",
     "io.containerd.nri.v1.nri",
+    "io.containerd.internal.v1.opt",
 )
 """Plugins of containerd that reach out of their own directories, by the names of all its versions."""
 
