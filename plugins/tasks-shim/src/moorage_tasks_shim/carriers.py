@@ -17,6 +17,7 @@ from moorage_sdk.runtimes import Endpoint, Runtime
 from moorage_sdk.tasks import Bundle, Exit
 from moorage_tasks_shim import names
 from moorage_tasks_shim.binaries import Binary
+from moorage_tasks_shim.presets import Presets
 from moorage_tasks_shim.records import Record
 
 UNKNOWN_STATUS = 255
@@ -108,7 +109,10 @@ class Lodging(Carrier):
 class Carriers:
     """Plugins by the runtime names that they serve; ``make`` is how a binary is called."""
 
-    def __init__(self, runtimes: Mapping[str, Runtime], make: Callable[[Path], Binary]) -> None:
+    def __init__(
+        self, runtimes: Mapping[str, Runtime], make: Callable[[Path], Binary], presets: Presets | None = None
+    ) -> None:
+        self.presets = presets or Presets({})
         self._plugins: dict[str, PluginCarrier] = {}
         for runtime in runtimes.values():
             carrier = PluginCarrier(runtime)
@@ -120,7 +124,7 @@ class Carriers:
         """Raises errors.InvalidArgument for no name, errors.NotFound when nothing serves it."""
         if not runtime:
             raise errors.InvalidArgument("runtime: no name: invalid argument")
-        return self._plugins.get(runtime) or BinaryCarrier(self._make(names.resolve(runtime)))
+        return self._plugins.get(runtime) or BinaryCarrier(self._make(self._program(runtime)))
 
     def remembered(self, record: Record) -> Carrier:
         """The carrier of an earlier daemon's: its binary, wherever the name leads today."""
@@ -135,4 +139,7 @@ class Carriers:
         Raises as ``choose``.
         """
         carrier = self._plugins.get(runtime)
-        return self._make(Path(carrier.program) if carrier and carrier.program else names.resolve(runtime))
+        return self._make(Path(carrier.program) if carrier and carrier.program else self._program(runtime))
+
+    def _program(self, runtime: str) -> Path:
+        return names.resolve(self.presets.program(runtime))

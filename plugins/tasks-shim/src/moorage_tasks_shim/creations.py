@@ -49,6 +49,8 @@ class Creator:
 
     async def _create(self, namespace: str, creation: Creation) -> int:
         registry = self._registry
+        if preset := registry.carriers.presets.find(creation.runtime):
+            creation = await registry.disk(preset.prepare, namespace, creation)
         lodging = lodgings.find(registry, namespace, creation)
         carrier = lodging or registry.carriers.choose(creation.runtime)
         checkpoint = _checkpoint(creation)

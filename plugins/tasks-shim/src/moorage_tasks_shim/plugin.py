@@ -14,6 +14,7 @@ from moorage_sdk.activations import MOUNT_MANAGER
 from moorage_sdk.durations import Duration
 from moorage_sdk.events import EXCHANGE
 from moorage_sdk.hooks import Chains
+from moorage_sdk.presets import RUNTIME_PRESET
 from moorage_sdk.runtimes import RUNTIME
 from moorage_sdk.sandboxes import SANDBOX_CONTROLLER, SandboxController
 from moorage_sdk.slots import InitContext, NoConfig, Plugin, Skip
@@ -27,6 +28,7 @@ from moorage_tasks_shim.carriers import Carriers
 from moorage_tasks_shim.controllers import ShimSandboxController
 from moorage_tasks_shim.creations import Adjust, Creator
 from moorage_tasks_shim.managers import ShimTaskManager
+from moorage_tasks_shim.presets import Presets
 from moorage_tasks_shim.recoveries import Recovery
 from moorage_tasks_shim.registries import Registry
 from moorage_tasks_shim.sandbox_creations import SandboxCreator
@@ -67,7 +69,8 @@ class Config:
 def make(ctx: InitContext, config: Config) -> TaskManager:
     bundles = Bundles(_passable(ctx.state), _passable(ctx.root))
     timeouts = _timeouts(ctx.table("timeouts"))
-    carriers = Carriers(ctx.all(RUNTIME), _binaries(ctx, config, timeouts))
+    presets = Presets(ctx.all(RUNTIME_PRESET))
+    carriers = Carriers(ctx.all(RUNTIME), _binaries(ctx, config, timeouts), presets)
     registry = Registry(Task, bundles, carriers, timeouts)
     recovery = Recovery(registry, ctx.one(EXCHANGE))
     activations = Activations(next(iter(ctx.all(MOUNT_MANAGER).values()), None))
@@ -142,5 +145,11 @@ def _passable(folder: Path) -> Path:
 
 controller = Plugin(SANDBOX_CONTROLLER, "shim", make_controller, requires=(TASKS, EXCHANGE))
 plugin = Plugin(
-    TASKS, "shim", make, Config, requires=(RUNTIME, EXCHANGE, MOUNT_MANAGER), uri_override=URI, tables=(TIMEOUTS,)
+    TASKS,
+    "shim",
+    make,
+    Config,
+    requires=(RUNTIME, RUNTIME_PRESET, EXCHANGE, MOUNT_MANAGER),
+    uri_override=URI,
+    tables=(TIMEOUTS,),
 )

@@ -54,9 +54,11 @@ class SandboxCreator:
         await self._registry.remove(sandbox, shutdown=False)
 
     async def _create(self, namespace: str, creation: Creation) -> Sandbox:
-        registry = self._registry
-        carrier = registry.carriers.choose(creation.sandbox.runtime.name)
-        record = Record(creation.sandbox.runtime.name, binary=carrier.binary)
+        registry, runtime = self._registry, creation.sandbox.runtime.name
+        if preset := registry.carriers.presets.find(runtime):
+            creation = await registry.disk(preset.prepare_sandbox, namespace, creation)
+        carrier = registry.carriers.choose(runtime)
+        record = Record(runtime, binary=carrier.binary)
         sandbox = Sandbox(
             await registry.disk(self._lay_out, namespace, creation, record, carrier.program), record, carrier
         )
