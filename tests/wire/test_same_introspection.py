@@ -88,7 +88,8 @@ def test_types_that_plugins_require(moorage: Any) -> None:
 def test_the_server(same: Any) -> None:
     async def play(say: Any) -> None:
         got = await say.client.ask("introspection", "Server", namespace="")
-        warned = [(each.id, each.last_occurrence.seconds > 0, bool(each.message)) for each in got.deprecations]
+        theirs = [each for each in got.deprecations if "/old-runtime-" not in each.id]  # what only we look for
+        warned = [(each.id, each.last_occurrence.seconds > 0, bool(each.message)) for each in theirs]
         say.transcript.said("Server()", deprecations=str(warned), pidns=str(got.pidns), identity=str(len(got.uuid)))
         assert got.pid > 1
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 
-from moorage_api.convert import typeurls
+from moorage_api.convert import payloads, typeurls
 from moorage_api.messages import runc_options, runtime_options, types
 from moorage_runtime_runc import options
 from moorage_runtime_runc.runtimes import CheckpointFlags, Settings
 from moorage_sdk import errors
+from moorage_sdk.events import Payload
 
 
 def test_runc_options() -> None:
@@ -20,6 +21,13 @@ def test_runc_options() -> None:
     assert options.settings(typeurls.pack(message)) == wanted
     prefixed = Packed(type_url="type.googleapis.com/containerd.runc.v1.Options", value=message.SerializeToString())
     assert options.settings(prefixed) == wanted
+
+
+def test_who_names_no_binary_gets_the_nodes() -> None:
+    for packed in (Packed(), typeurls.pack(runc_options.Options(root="/r")), generic(b"IoUid = 7")):
+        assert options.settings(packed, "/bin/crun").binary == "/bin/crun"
+    for packed in (typeurls.pack(runc_options.Options(binary_name="runc")), generic(b'BinaryName = "runc"')):
+        assert options.settings(packed, "/bin/crun").binary == "runc"
 
 
 def generic(text: bytes) -> Any:
@@ -51,3 +59,21 @@ def test_checkpoint_options() -> None:
         "/w",
     )
     assert options.checkpoint_flags(Packed()) == (CheckpointFlags(), "")
+
+
+@pytest.mark.parametrize(
+    ("payload", "binary"),
+    [
+        (None, ""),
+        (Payload(options.RUNC, b""), ""),
+        (payloads.of(runc_options.Options(binary_name="crun")), "crun"),
+        (payloads.of(runtime_options.Options(config_body=b'BinaryName = "crun"')), "crun"),
+        (payloads.of(runtime_options.Options(config_body=b"BinaryName = 3")), ""),
+        (payloads.of(runtime_options.Options(config_body=b"=")), ""),
+        (payloads.of(types.Mount(type="x")), ""),
+        (Payload(options.RUNC, b"\xff"), ""),
+        (Payload("who.knows.Options", b"x"), ""),
+    ],
+)
+def test_one_text_of_what_a_client_sent(payload: Payload | None, binary: str) -> None:
+    assert options.told(payload, "binary_name", "BinaryName") == binary

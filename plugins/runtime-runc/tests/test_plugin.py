@@ -23,6 +23,9 @@ class Context:
     def on_close(self, close: Callable[[], None]) -> None:
         self.closes.append(close)
 
+    def all(self, slot: Any) -> Any:
+        return {}
+
     def table(self, uri: str) -> Any:
         return self.tables.get(uri, {})
 
@@ -46,8 +49,16 @@ def test_events_go_where_the_daemon_listens() -> None:
     assert default[default.index("--events") + 1] == "/run/x/moorage.sock.ttrpc"
     own = command({"io.containerd.server.v1.grpc": {"address": "/a"}}, relay=True, linger=3.0)
     assert own[own.index("--events") + 1] == "/a.ttrpc" and "--relay" in own and "3.0" in own
+    assert default[default.index("--binary") + 1] == "runc"
+    crun = command({}, binary="crun")
+    assert crun[crun.index("--binary") + 1] == "crun"
     apart = command({"io.containerd.server.v1.ttrpc": {"address": "/b"}})
     assert apart[apart.index("--events") + 1] == "/b"
+
+
+def test_the_default_runtime_has_a_name() -> None:
+    with pytest.raises(ValueError, match="binary must not be empty"):
+        Config(binary="")
 
 
 @pytest.mark.parametrize("name", ["linger", "start_timeout"])
@@ -55,3 +66,9 @@ def test_events_go_where_the_daemon_listens() -> None:
 def test_times_are_numbers_of_seconds(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         Config(**{name: value})  # type: ignore[arg-type]
+
+
+def test_old_runtimes_are_warned_of_refused_or_ignored() -> None:
+    assert Config().old_runtime == "warn"
+    with pytest.raises(ValueError, match="old_runtime must be one of warn, refuse, ignore"):
+        Config(old_runtime="forbid")

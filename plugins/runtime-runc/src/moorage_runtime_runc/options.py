@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any as Toml
 from typing import TypeVar
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
 
-from moorage_api.convert import typeurls
+from moorage_api.convert import payloads, typeurls
 from moorage_api.messages import runc_options, runtime_options
 from moorage_runtime_runc.runtimes import DEFAULT_BINARY, CheckpointFlags, Settings
 from moorage_sdk import errors
+from moorage_sdk.events import Payload
 
 RUNC = "containerd.runc.v1.Options"
 GENERIC = "runtimeoptions.v1.Options"
@@ -34,19 +36,40 @@ _TOML_KEYS = {
 """Keys of a TOML body: the Go names of runc's options, as CRI's configuration spells them."""
 
 
-def settings(packed: Any) -> Settings:
+def settings(packed: Any, binary: str = DEFAULT_BINARY) -> Settings:
     """From ``containerd.runc.v1.Options``, or the generic options with a TOML body; an empty Any is the defaults.
 
-    Raises errors.InvalidArgument for anything else.
+    ``binary`` is what is called where they name nothing. Raises errors.InvalidArgument for anything else.
     """
+    told = _settings(packed)
+    return replace(told, binary=told.binary or binary)
+
+
+def _settings(packed: Any) -> Settings:
     name = typeurls.full_name(packed)
     if not packed.value and name in ("", RUNC):
-        return Settings()
+        return Settings(binary="")
     if name == RUNC:
         return _from_runc(_decode(runc_options.Options, packed))
     if name == GENERIC:
         return _from_toml(_decode(runtime_options.Options, packed))
     raise errors.InvalidArgument(f'runtime options of type "{packed.type_url}": not known to runc')
+
+
+def told(options: Payload | None, field: str, key: str) -> str:
+    """One text of a client's options: ``field`` of runc's message, ``key`` in TOML. "" for what nobody can read.
+
+    For whoever has to look before the monitor does, which refuses what is wrong.
+    """
+    if options is None or not options.value:
+        return ""
+    try:
+        found = payloads.decode(options)
+    except errors.Error:
+        return ""
+    if isinstance(found, runc_options.Options):
+        return str(getattr(found, field))
+    return _told_in_toml(found.config_body, key) if isinstance(found, runtime_options.Options) else ""
 
 
 def checkpoint_flags(packed: Any) -> tuple[CheckpointFlags, str]:
@@ -66,7 +89,7 @@ def checkpoint_flags(packed: Any) -> tuple[CheckpointFlags, str]:
 
 def _from_runc(found: runc_options.Options) -> Settings:
     return Settings(
-        binary=found.binary_name or DEFAULT_BINARY,
+        binary=found.binary_name,
         root=found.root,
         systemd_cgroup=found.systemd_cgroup,
         no_pivot_root=found.no_pivot_root,
@@ -88,7 +111,17 @@ def _from_toml(found: runtime_options.Options) -> Settings:
         raise errors.InvalidArgument(f"runtime options: {error}: invalid argument") from error
     values = {name: table[key] for key, name in _TOML_KEYS.items() if key in table}
     _check_types(values)
-    return Settings(**values)
+    return Settings(**{"binary": "", **values})
+
+
+def _told_in_toml(body: bytes, key: str) -> str:
+    import tomllib
+
+    try:
+        found = tomllib.loads(body.decode()).get(key, "")
+    except ValueError:
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _check_types(values: Mapping[str, Toml]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,16 +29,19 @@ FILE = "shim-cgroup"
 LINGER = 2.0
 """Seconds that a monitor of a cgroup stays without containers."""
 
+Inspect = Callable[["Payload | None"], Awaitable[None]]
+
 PATIENCE = 15.0
 _PAUSE = 0.02
 
 
 class Monitors(Runtime):
-    """``make`` gives the runtime over the one monitor of a place."""
+    """``make`` gives the runtime over the one monitor of a place; ``inspect`` may refuse what options choose."""
 
-    def __init__(self, place: Place, make: Callable[[Place], Runtime]) -> None:
+    def __init__(self, place: Place, make: Callable[[Place], Runtime], inspect: Inspect | None = None) -> None:
         self._place = place
         self._make = make
+        self._inspect = inspect
         self._monitors = {"": make(place)}
 
     @property
@@ -46,6 +49,8 @@ class Monitors(Runtime):
         return NAMES
 
     async def start(self, bundle: Bundle, options: Payload | None = None) -> Endpoint:
+        if self._inspect is not None:
+            await self._inspect(options)
         cgroup = wanted(options)
         if not cgroup:
             return await self._monitors[""].start(bundle)
@@ -93,16 +98,9 @@ def wanted(options: Payload | None) -> str:
     """The cgroup that options ask for, "" for none. Options that nobody can read are for the monitor to refuse."""
     if options is None or not options.value:
         return ""
-    from moorage_api.convert import payloads
-    from moorage_api.messages import runc_options, runtime_options
+    from moorage_runtime_runc import options as told
 
-    try:
-        told = payloads.decode(options)
-    except errors.Error:
-        return ""
-    if isinstance(told, runc_options.Options):
-        return told.shim_cgroup
-    return _in_toml(told.config_body) if isinstance(told, runtime_options.Options) else ""
+    return told.told(options, "shim_cgroup", "ShimCgroup")
 
 
 def noted(bundle: Bundle) -> str:
@@ -122,13 +120,3 @@ def _note(bundle: Bundle, cgroup: str) -> None:
         files.replace(Path(bundle.path, FILE), cgroup.encode())
     except OSError as error:
         raise errors.Unavailable(f'bundle "{bundle.path}": {error}: unavailable') from error
-
-
-def _in_toml(body: bytes) -> str:
-    import tomllib
-
-    try:
-        told = tomllib.loads(body.decode()).get("ShimCgroup", "")
-    except ValueError:
-        return ""
-    return told if isinstance(told, str) else ""
