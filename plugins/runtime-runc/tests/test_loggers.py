@@ -12,6 +12,7 @@ from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.spawns import Spawner
 from moorage_runtime_runc.uris import Uri
 from moorage_sdk import errors
+from moorage_sys import pidfds
 
 
 def test_the_command_line() -> None:
@@ -41,10 +42,13 @@ def test_one_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.
     async def scenario(start: Any) -> None:
         logger = await start()
         await asyncio.sleep(0.1)
-        os.close(logger.stdout)
-        os.close(logger.stderr)
-        await logger.stop()
-        assert (await logger.watch.ended).code == 137
+        for fd in (*logger.reads.values(), *logger.writes.values()):
+            os.close(fd)
+        await loggers.stop(logger.pidfd)
+        exited = pidfds.exit_info(logger.pidfd) if pidfds.has_exit_info() else None
+        assert exited is None or exited.code == 137
+        await loggers.stop(logger.pidfd)  # it is gone
+        os.close(logger.pidfd)
 
     run(tmp_path, "trap '' TERM; exec 5>&-; while :; do sleep 0.05; done", scenario)
 

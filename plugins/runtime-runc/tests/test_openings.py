@@ -132,7 +132,7 @@ def test_a_client_that_goes_away_does_not_kill_the_container(scenario: Any, mode
     scenario(body)
 
 
-def test_a_background_child_of_an_exec_keeps_nobody_waiting(scenario: Any, mode: str) -> None:
+def test_a_background_child_of_an_exec_keeps_nobody_waiting(scenario: Any) -> None:
     """ctr, for one, waits for the end of the FIFO after Delete."""
 
     async def body(node: Any) -> None:
@@ -153,7 +153,7 @@ def test_a_background_child_of_an_exec_keeps_nobody_waiting(scenario: Any, mode:
     scenario(body)
 
 
-def test_what_the_runtime_complains_of_is_no_output_of_an_exec(scenario: Any, mode: str) -> None:
+def test_what_the_runtime_complains_of_is_no_output_of_an_exec(scenario: Any) -> None:
     async def body(node: Any) -> None:
         await node.create(node.bundle())
         await node.call("Start")
@@ -164,6 +164,19 @@ def test_what_the_runtime_complains_of_is_no_output_of_an_exec(scenario: Any, mo
         await node.call("Kill", signal=signal.SIGKILL)
         await node.call("Wait")
         await node.call("Delete")
+
+    scenario(body)
+
+
+def test_what_the_runtime_complains_of_when_it_cannot_create(scenario: Any, mode: str) -> None:
+    """It has the FIFO that is for the process; only where we stand between the two, it can be kept from the client."""
+
+    async def body(node: Any) -> None:
+        out, err = Reader(node.fifo("out")), Reader(node.fifo("err"))
+        with pytest.raises(errors.Error, match="executable file not found"):
+            await node.create(node.bundle("nosuchcmd"), stdout=str(out.path), stderr=str(err.path))
+        assert await out.all() == b""
+        assert (b"not found" in await err.all()) == (mode == "direct")
 
     scenario(body)
 
@@ -266,6 +279,41 @@ def test_log_programs(scenario: Any, scheme: str, ready: str) -> None:
         assert (node.folder / "logger.out").read_text() == "out\n"
         assert (node.folder / "logger.err").read_text() == "err\n"
         assert (node.folder / "logger.args").read_text() == "test/c key value other x y\n"
+
+    scenario(body)
+
+
+def test_a_log_program_and_a_terminal(scenario: Any) -> None:
+    """What it says comes from the first pipe; the second has nobody who writes to it, and an end at once."""
+
+    async def body(node: Any) -> None:
+        program = node.folder / "logger"
+        program.write_text(LOGGER.format(folder=node.folder, ready="echo r >&5"))
+        program.chmod(0o755)
+        bundle = node.bundle("sh", "-c", "echo out; echo err >&2", terminal=True)
+        await node.run(bundle, stdout=f"binary-v2://{program}", terminal=True)
+        assert (node.folder / "logger.out").read_bytes() == b"out\r\nerr\r\n"
+        assert (node.folder / "logger.err").read_bytes() == b""
+
+    scenario(body)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_log_program_that_is_killed_takes_no_container_with_it(scenario: Any, terminal: bool) -> None:
+    """Under containerd's shim whoever writes next dies of SIGPIPE."""
+
+    async def body(node: Any) -> None:
+        program = node.folder / "logger"
+        program.write_text(f"#!/bin/sh\necho $$ > {node.folder}/pid\nexec 5>&-\nexec cat <&3 > /dev/null")
+        program.chmod(0o755)
+        script = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo line; echo line >&2; done; exit 7"
+        await node.create(
+            node.bundle("sh", "-c", script, terminal=terminal), stdout=f"binary://{program}", terminal=terminal
+        )
+        os.kill(int((node.folder / "pid").read_text()), signal.SIGKILL)
+        await node.call("Start")
+        assert (await node.call("Wait")).exit_status == 7
+        await node.call("Delete")
 
     scenario(body)
 

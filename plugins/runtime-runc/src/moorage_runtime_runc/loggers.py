@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from moorage_runtime_runc.descriptors import Descriptors
-from moorage_runtime_runc.reapers import Reaper, Watch
+from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.spawns import Spawner
 from moorage_runtime_runc.uris import Uri
 from moorage_sdk import errors
+from moorage_sys import pidfds
 
 READY_WAIT = 30.0
 STOP_WAIT = 12.0
@@ -25,20 +27,24 @@ STOP_WAIT = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Logger:
-    """A running log program and the write ends of its two pipes, which the caller closes."""
+    """A running log program, as descriptors that the caller owns: a pidfd, and both ends of its pipes by their names.
 
-    watch: Watch
-    stdout: int
-    stderr: int
+    The read ends are for when it is gone: with nobody to read, the container would die of writing.
+    """
 
-    async def stop(self) -> None:
-        """Ask it to end; it has read all there is by then or has ``STOP_WAIT`` seconds to."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                self.watch.signal(number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.watch.ended), STOP_WAIT)
-                return
+    pidfd: int
+    reads: Mapping[str, int]
+    writes: Mapping[str, int]
+
+
+async def stop(pidfd: int) -> None:
+    """Ask one to end; it has read all there is by then or has ``STOP_WAIT`` seconds to. It may be nobody's child."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            pidfds.send_signal(pidfd, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_readable(pidfd), STOP_WAIT)
+            return
 
 
 def command(uri: Uri) -> list[str]:
@@ -49,15 +55,16 @@ def command(uri: Uri) -> list[str]:
 async def start(uri: Uri, namespace: str, id: str, reaper: Reaper, spawner: Spawner) -> Logger:
     """Start a log program and wait until it is ready. Raises errors.Error if it cannot be started or gives up."""
     with Descriptors() as ours:
-        out_read, out_write = ours.pipe()
-        err_read, err_write = ours.pipe()
+        pipes = {name: ours.pipe() for name in ("stdout", "stderr")}
         ready_read, ready_write = ours.pipe()
         env = {"CONTAINER_ID": id, "CONTAINER_NAMESPACE": namespace}
+        descriptors = {3: pipes["stdout"][0], 4: pipes["stderr"][0], 5: ready_write}
         try:
-            pid = spawner.spawn(command(uri), {3: out_read, 4: err_read, 5: ready_write}, env)
+            pid = spawner.spawn(command(uri), descriptors, env)
         except OSError as error:
             raise errors.Error(f'log program "{uri.path}": {error.strerror}') from error
         watch = reaper.watch(pid)
+        pidfd = ours.add(os.pidfd_open(pid))
         ours.close(ready_write)
         try:
             await _wait_ready(uri, ready_read)
@@ -65,7 +72,8 @@ async def start(uri: Uri, namespace: str, id: str, reaper: Reaper, spawner: Spaw
             with contextlib.suppress(ProcessLookupError):
                 watch.signal(signal.SIGKILL)
             raise
-        return Logger(watch, ours.take(out_write), ours.take(err_write))
+        reads, writes = ({name: ours.take(ends[end]) for name, ends in pipes.items()} for end in (0, 1))
+        return Logger(ours.take(pidfd), reads, writes)
 
 
 async def _wait_ready(uri: Uri, fd: int) -> None:
@@ -78,11 +86,15 @@ async def _wait_ready(uri: Uri, fd: int) -> None:
 
 
 async def _read_one(fd: int) -> bytes:
+    await _readable(fd)
+    return os.read(fd, 1)
+
+
+async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(fd, readable.set)
+    event = asyncio.Event()
+    loop.add_reader(fd, event.set)
     try:
-        await readable.wait()
-        return os.read(fd, 1)
+        await event.wait()
     finally:
         loop.remove_reader(fd)

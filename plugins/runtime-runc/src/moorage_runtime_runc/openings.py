@@ -11,6 +11,7 @@ from moorage_runtime_runc.descriptors import Descriptors
 from moorage_runtime_runc.entries import Format, Raw
 from moorage_runtime_runc.flows import OUTPUTS
 from moorage_runtime_runc.hosts import Host
+from moorage_runtime_runc.loggers import Logger
 from moorage_runtime_runc.streams import Owner, Streams
 from moorage_runtime_runc.uris import Uri
 from moorage_sdk import errors
@@ -86,14 +87,15 @@ class _Opening:
             self._streams.hold(name, fifos.open_reader(path))
             return ours.take(fd)
 
-    def _logger(self, logger: loggers.Logger) -> None:
+    def _logger(self, logger: Logger) -> None:
         """A terminal is both outputs, and then nobody writes to the second pipe."""
-        self._streams.use_logger(logger)
-        self._streams.give(2, logger.stderr)
-        if self._stdio.terminal:
-            self._streams.hold("sink-stdout", logger.stdout)
-        else:
-            self._streams.give(1, logger.stdout)
+        self._streams.hold("logger", logger.pidfd)
+        for name in OUTPUTS:
+            self._streams.hold(f"pipe-{name}", logger.reads[name])
+            if self._stdio.terminal and name == "stdout":
+                self._streams.hold("sink-stdout", logger.writes[name])
+            else:
+                self._streams.give(OUTPUTS.index(name) + 1, logger.writes[name])
 
     def _file(self, path: Path) -> None:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

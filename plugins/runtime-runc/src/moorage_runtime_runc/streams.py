@@ -44,6 +44,7 @@ class Streams:
     - ``stdin``: our write end of the client's FIFO, so that a client that comes again is no end of input;
     - ``pipe-stdout``, ``pipe-stderr``, ``master``: where the process writes to, and ``sink-stdout``, ``sink-stderr``:
       where it is moved to;
+    - ``logger``: the pidfd of the log program that reads from ``pipe-stdout`` and ``pipe-stderr``, as long as it lives;
     - ``log``: the file that ``pipe-stdout`` and ``pipe-stderr`` are written to instead, by way of ``spool-stdout`` and
       ``spool-stderr``;
     - ``source-stdin``, ``pipe-stdin``: where the input of the process comes from, and where it is moved to.
@@ -59,7 +60,6 @@ class Streams:
         self._child: dict[int, int | None] = {0: None, 1: None, 2: None}
         self._format: Format = Raw()
         self._flows: Flows | None = None
-        self._logger: loggers.Logger | None = None
         self._terminal = False
 
     @property
@@ -144,10 +144,10 @@ class Streams:
         if self._flows is not None:
             self._flows.stop()
         self._given.close_all()
-        self._release(*self._ends)
-        if self._logger is not None:
-            logger, self._logger = self._logger, None
-            await logger.stop()
+        self._release(*(self._ends.keys() - {"logger"}))
+        if "logger" in self._ends:
+            await loggers.stop(self._ends["logger"])
+            self._release("logger")
 
     # What follows is for whoever opens them.
 
@@ -167,9 +167,6 @@ class Streams:
     def use_terminal(self) -> None:
         """What is held by ``sink-stdout`` and ``source-stdin`` is for a terminal that is yet to come."""
         self._terminal = True
-
-    def use_logger(self, logger: loggers.Logger) -> None:
-        self._logger = logger
 
     def use_log(self, fd: int, format: Format) -> None:
         """What comes out of the pipes is appended to the file ``fd``, which is owned from now on."""
