@@ -62,6 +62,7 @@ class Node:
         self.events: list[Any] = []
         self.numbers: list[int] = []
         self.envelopes: list[Any] = []
+        self.program = ["-m", "moorage_runtime_runc.monitor"]
         self.arguments: list[str] = []
         self.prefix: list[str] = []
         self._client: clients.Client | None = None
@@ -106,7 +107,7 @@ class Node:
     # The monitor.
 
     def start(self) -> None:
-        command = [sys.executable, "-I", "-m", "moorage_runtime_runc.monitor", "--state", str(self.folder / "state")]
+        command = [sys.executable, "-I", *self.program, "--state", str(self.folder / "state")]
         command += ["--socket", str(self.socket), "--address", str(self.address), *self.arguments]
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         command = [*self.prefix, "prlimit", f"--nofile={self.original_limit}:{hard}", *command]

@@ -9,27 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from moorage_runtime_runc import monitors, shims
-from moorage_sdk import errors
-
-
-def test_arguments() -> None:
-    found = monitors.parse(["--state", "/s", "--socket", "/m", "--address", "unix:///run/d.sock", "--leave"])
-    assert (found.state, found.socket, found.leave, found.relay) == (Path("/s"), Path("/m"), True, False)
-    assert found.events == Path("/run/d.sock.ttrpc")
-    good = ["--state", "/s", "--socket", "/m"]
-    assert monitors.parse(good).events is None
-    for bad in (
-        ["--state", "/s"],
-        ["--state"],
-        ["--what", "x"],
-        ["--state", "/s", "--socket", "@x", "--linger"],
-        [*good, "--linger", "x"],
-    ):
-        with pytest.raises(errors.InvalidArgument):
-            monitors.parse(bad)
+from moorage_runtime_runc.arguments import Arguments
 
 
 def test_a_wrong_argument_is_told(tmp_path: Path) -> None:
@@ -121,7 +102,7 @@ def test_one_that_does_not_linger_looks_only_now_and_then() -> None:
 
     async def main() -> int:
         monitor = monitors.Monitor.__new__(monitors.Monitor)
-        monitor._arguments = monitors.Arguments(Path("/s"), Path("/m"), linger=0)
+        monitor._arguments = Arguments(Path("/s"), Path("/m"), linger=0)
         monitor._stop = asyncio.Event()
         looks: list[None] = []
         monitor._useless = lambda: bool(looks.append(None))  # type: ignore[method-assign]

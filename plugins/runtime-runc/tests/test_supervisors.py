@@ -130,5 +130,6 @@ def test_the_daemon_does_not_load_the_monitor() -> None:
     code = "import sys, moorage_runtime_runc.plugin; print(*(name for name in sys.modules if 'runtime_runc' in name))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.rpartition(".")[2] for name in done.stdout.split()}
-    daemon = {"plugin", "placements", "supervisors", "custodies", "escrows", "inheritances", "shims", "spawns"}
+    daemon = {"plugin", "placements", "supervisors", "custodies", "escrows", "inheritances", "upgrades", "spawns"}
+    daemon |= {"inspections", "shims", "advisories", "starts"}
     assert loaded == {"moorage_runtime_runc", *daemon}

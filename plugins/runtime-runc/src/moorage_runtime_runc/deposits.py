@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -52,6 +53,12 @@ class Deposits:
             asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
             self._listener = None
+
+    def hand_over(self) -> int:
+        """Close, but for the socket where daemons connect: its descriptor, for a successor. -1 if there is none."""
+        fd = os.dup(self._listener.fileno()) if self._listener is not None else -1
+        self.close()
+        return fd
 
     @property
     def held(self) -> Mapping[str, int]:

@@ -23,14 +23,22 @@ class Exits:
         self._active: set[Process] = set()
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._untold: set[Watch] = set()
         self.init_gone = False
+
+    @property
+    def telling(self) -> bool:
+        """Whether something has ended that is not told yet."""
+        return any(watch.ended.done() for watch in self._untold)
 
     def follow_init(self, watch: Watch, first: Callable[[], Awaitable[None]]) -> None:
         """From now on init's exit is taken care of; ``first`` is done before it is told."""
+        self._untold.add(watch)
         self._spawn(self._init_ended(watch, first))
 
     def follow_exec(self, process: Process, watch: Watch) -> None:
         """From now on the exec's exit is taken care of; its start was announced."""
+        self._untold.add(watch)
         self._spawn(self._exec_ended(process, watch))
 
     def enter(self, process: Process) -> None:
@@ -66,9 +74,11 @@ class Exits:
         async with self._changed:
             await self._changed.wait_for(lambda: not self._active and not self._init.starting)
         self._tell(self._init, how)
+        self._untold.discard(watch)
 
     async def _exec_ended(self, process: Process, watch: Watch) -> None:
         self._tell(process, await watch.ended)
+        self._untold.discard(watch)
         await self.leave(process)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

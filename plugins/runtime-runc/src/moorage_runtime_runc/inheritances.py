@@ -10,30 +10,36 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from moorage_sdk import errors
+from moorage_ttrpc.methods import Metadata
+from moorage_ttrpc.servers import Handover
 
 
 @dataclass(frozen=True)
 class Inheritance:
     """``held`` are descriptors by the name of their process and their role there (``escrows``).
 
-    The rest only comes from a monitor that gives way: sockets that listen by their paths, its lock on the state
-    directory, the limit of open files that it was itself started with, and how often it gave way before.
+    The rest only comes from a monitor that gives way: what its server had open, the socket of its escrow and its lock
+    on the state directory (-1 for none), the limit of open files that it was itself started with, and how often it
+    gave way before.
     """
 
     held: dict[str, dict[str, int]] = field(default_factory=dict)
-    listeners: dict[str, int] = field(default_factory=dict)
+    server: Handover = field(default_factory=Handover)
+    escrow: int = -1
     lock: int = -1
-    files: tuple[int, int] = (0, 0)
+    files: tuple[int, int] | None = None
     upgrades: int = 0
 
     @property
     def descriptors(self) -> list[int]:
         """All of them."""
-        locks = [self.lock] if self.lock >= 0 else []
-        return [*(fd for held in self.held.values() for fd in held.values()), *self.listeners.values(), *locks]
+        kept = [fd for held in self.held.values() for fd in held.values()]
+        served = [fd for _, fd, _ in self.server.listeners] + [fd for fd, _, _ in self.server.connections]
+        return [*kept, *served, *(fd for fd in (self.escrow, self.lock) if fd >= 0)]
 
     def take(self, name: str) -> dict[str, int]:
         """The descriptors of one process by role; whoever takes them owns them."""
@@ -59,9 +65,15 @@ def grouped(held: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 def write(inheritance: Inheritance) -> int:
     """A memory file for the successor, close-on-exec like everything else until it is passed on. Raises OSError."""
+    server = inheritance.server
+    data = vars(inheritance) | {
+        "listeners": [(str(path), fd, metadata) for path, fd, metadata in server.listeners],
+        "connections": [(fd, metadata, early.hex()) for fd, metadata, early in server.connections],
+    }
+    del data["server"]
     fd = os.memfd_create("inheritance", os.MFD_CLOEXEC)
     with open(fd, "w", encoding="utf-8", closefd=False) as file:
-        json.dump(vars(inheritance), file)
+        json.dump(data, file)
     return fd
 
 
@@ -71,7 +83,15 @@ def read(fd: int) -> Inheritance:
         os.lseek(fd, 0, os.SEEK_SET)
         with open(fd, encoding="utf-8") as file:
             data: dict[str, Any] = json.load(file)
-        files = tuple(data.pop("files"))
-        return Inheritance(**data, files=(files[0], files[1]))
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        files = data.pop("files")
+        listeners = tuple((Path(path), fd, _pairs(pairs)) for path, fd, pairs in data.pop("listeners"))
+        connections = tuple((fd, _pairs(pairs), bytes.fromhex(early)) for fd, pairs, early in data.pop("connections"))
+        return Inheritance(
+            **data, server=Handover(listeners, connections), files=(files[0], files[1]) if files else None
+        )
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise errors.DataLoss(f"inheritance: {error}") from error
+
+
+def _pairs(metadata: list[list[str]]) -> Metadata:
+    return tuple((key, value) for key, value in metadata)

@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run a monitor; returns its exit status. See ``monitors.parse`` for the arguments."""
+    """Run a monitor; returns its exit status. See ``arguments`` for the arguments."""
     # Nothing here speaks TLS, and asyncio would load the library if it could: 4 MiB that every node would pay for.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
     from moorage_runtime_runc import monitors

@@ -1,4 +1,4 @@
-"""The node monitor put together: its arguments, its parts, and when it is no longer needed.
+"""The node monitor put together: its parts, when it is no longer needed, and when it gives way to a successor.
 
 One process for all containers of a daemon's state directory. It outlives the daemon, keeps no event to itself, and
 after a restart of its own takes over what still runs.
@@ -10,17 +10,20 @@ import asyncio
 import contextlib
 import fcntl
 import gc
+import importlib
+import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-from moorage_runtime_runc import adoptions, cgroups, escrows, inheritances, shields, shims
+from moorage_runtime_runc import adoptions, arguments, cgroups, escrows, inheritances, shields, shims, upgrades
+from moorage_runtime_runc.arguments import Arguments
 from moorage_runtime_runc.deposits import Deposits
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.inheritances import Inheritance
@@ -43,9 +46,6 @@ from moorage_ttrpc.methods import Call, Method
 
 log = logging.getLogger("moorage.monitor")
 
-LINGER = 30.0
-"""Seconds that a monitor without containers and without a daemon stays: long enough for a daemon to start again."""
-
 UNPLACED = 71
 """Exit status of a monitor that cannot be in the cgroup it was made for (EX_OSERR in sysexits.h)."""
 
@@ -58,100 +58,55 @@ _FLUSH = 1.0
 _SETTLE = 20.0
 """Seconds that commands of the runtime get which nobody waits for any more."""
 
+_HOLD = 5.0
+"""Seconds that all new calls may be held up so that we can give way between two commands of the runtime."""
 
-N = TypeVar("N", int, float)
+_LATER = (
+    "concurrent.futures.thread",
+    "moorage_runtime_runc.cgroup1_stats",
+    "moorage_runtime_runc.cgroup2_stats",
+    "tomllib",
+)
+"""Modules that others import when they need them. By then the package may have been replaced by another version."""
 
-_VALUES = {"--state", "--socket", "--address", "--events", "--linger", "--cgroup", "--inherit"}
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """``address`` is the daemon's gRPC socket; ``events`` is where it takes events, by default ``<address>.ttrpc``.
-
-    ``linger`` is how many seconds a monitor without containers stays once its daemon is gone, or, with ``leave``, in
-    any case: a foreign containerd starts a new one when it needs one. ``announce`` closes the standard output as soon
-    as the socket is served. ``cgroup`` is where the process has to be. ``inherit`` is the descriptor of an inheritance
-    (``inheritances``), -1 for none.
-    """
-
-    state: Path
-    socket: Path
-    address: Path | None = None
-    linger: float = LINGER
-    leave: bool = False
-    relay: bool = False
-    announce: bool = False
-    events: Path | None = None
-    cgroup: str = ""
-    inherit: int = -1
-
-
-def parse(argv: Sequence[str]) -> Arguments:
-    """Raises errors.InvalidArgument. By hand, for argparse would stay in memory for as long as the monitor does."""
-    values: dict[str, str] = {}
-    flags: set[str] = set()
-    words = iter(argv)
-    for word in words:
-        if word in ("--leave", "--relay", "--announce"):
-            flags.add(word)
-        elif word in _VALUES and (value := next(words, "")):
-            values[word] = value
-        else:
-            raise errors.InvalidArgument(f'argument "{word}": unknown or without a value')
-    for needed in ("--state", "--socket"):
-        if needed not in values:
-            raise errors.InvalidArgument(f'argument "{needed}": missing')
-    address = sockets.path_of(values["--address"]) if "--address" in values else None
-    events = values.get("--events") or (f"{address}.ttrpc" if address else "")
-    return Arguments(
-        Path(values["--state"]),
-        Path(values["--socket"]),
-        address,
-        _number("--linger", values.get("--linger", str(LINGER)), float),
-        "--leave" in flags,
-        "--relay" in flags,
-        "--announce" in flags,
-        sockets.path_of(events) if events else None,
-        values.get("--cgroup", ""),
-        _number("--inherit", values.get("--inherit", "-1"), int),
-    )
-
-
-def _number(name: str, text: str, kind: type[N]) -> N:
-    try:
-        return kind(text)
-    except ValueError:
-        raise errors.InvalidArgument(f'argument "{name}": "{text}" is no number') from None
+_IDLE = {"Wait", "Upgrade"}
+"""Calls that may be open then."""
 
 
 class Monitor:
     """Everything the process has, put together on a running loop."""
 
-    def __init__(self, arguments: Arguments, inheritance: Inheritance | None = None) -> None:
-        self._arguments = arguments
-        self._inheritance = inheritance or Inheritance()
-        self._spawner = Spawner()
+    def __init__(self, told: Arguments, left: Inheritance) -> None:
+        self._arguments = told
+        self._inheritance = left
+        self._spawner = Spawner(files=self._inheritance.files)
         self._spawner.raise_limit()
         self._reaper = Reaper()
         self._ooms = Watcher()
-        self._journal = Journal(arguments.state / "events")
-        self._publisher = Publisher(self._journal, arguments.events)
-        self._index = Index(arguments.state / "tasks")
+        self._journal = Journal(told.state / "events")
+        self._publisher = Publisher(self._journal, told.events)
+        self._index = Index(told.state / "tasks")
         self._deposits = Deposits()
-        host = Host(self._reaper, self._spawner, arguments.state, arguments.relay, self._deposits)
+        host = Host(self._reaper, self._spawner, told.state, told.relay, self._deposits, binary=told.binary)
         self._tasks = Tasks(host, self._publisher, self._index, self._ooms)
-        self._sandboxes = Sandboxes(Index(arguments.state / "sandboxes"))
+        self._sandboxes = Sandboxes(Index(told.state / "sandboxes"))
         self._stop = asyncio.Event()
+        self._giving_way = False
         self._namespaces: dict[str, Path] = {}
-        own = {"Listen": Method(bytes, self._listen, bytes), **LogService(self._tasks).methods()}
+        own = {
+            "Listen": Method(bytes, self._listen, bytes),
+            "Info": Method(bytes, self._info, bytes),
+            "Upgrade": Method(bytes, self._upgrade, bytes),
+            **LogService(self._tasks).methods(),
+        }
         services = {
             **TaskService(self._tasks, self._asked_to_leave).services(),
             **SandboxService(self._sandboxes).services(),
         }
         self._server = servers.Server({**services, shims.MONITOR: own})
 
-    async def run(self) -> None:
-        """Serve until told to stop, or until nobody needs the monitor any more."""
+    async def run(self) -> Inheritance | None:
+        """Serve until told to stop, or until nobody needs the monitor any more; what is left if it is to give way."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -161,20 +116,50 @@ class Monitor:
         gc.collect()
         gc.freeze()
         async with self._publishing():
-            self._deposits.serve(escrows.listen(escrows.beside(self._arguments.socket)))
-            await self._server.serve(self._arguments.socket)
-            log.info("serving %d containers", len(self._tasks))
-            if self._arguments.announce:
-                os.dup2(2, 1)
+            await self._serve()
             await self._until_useless()
-            await self._server.close()
-            await shields.settled(_SETTLE)
-            await self._publisher.flush(_FLUSH)
+            left = None
+            if self._giving_way:
+                left = await self._hand_over()
+            else:
+                await self._wind_up()
         self._deposits.close()
         await self._tasks.close()
         self._ooms.close()
         self._reaper.close()
         self._journal.close()
+        await _end_all()
+        return replace(left, held=inheritances.grouped(self._deposits.held)) if left else None
+
+    async def _serve(self) -> None:
+        left = self._inheritance
+        path = escrows.beside(self._arguments.socket)
+        self._deposits.serve(socket.socket(fileno=left.escrow) if left.escrow >= 0 else escrows.listen(path))
+        if left.server.listeners:
+            await self._server.take_over(left.server)
+            self._namespaces = {metadata[0][1]: path for path, _, metadata in left.server.listeners if metadata}
+        else:
+            await self._server.serve(self._arguments.socket)
+        log.info("serving %d containers", len(self._tasks))
+        if self._arguments.announce:
+            os.dup2(2, 1)
+
+    async def _wind_up(self) -> None:
+        await self._server.close()
+        await shields.settled(_SETTLE)
+        await self._publisher.flush(_FLUSH)
+
+    async def _hand_over(self) -> Inheritance:
+        """All that our successor needs but what is held of processes, which is complete only when nothing runs."""
+        while not self._quiet():  # something has ended meanwhile, and is to be told to the end
+            await asyncio.sleep(0.005)
+        self._reaper.close()
+        return Inheritance(
+            server=await self._server.hand_over(),
+            escrow=self._deposits.hand_over(),
+            files=self._spawner.files,
+            upgrades=self._inheritance.upgrades + 1,
+        )
 
     @contextlib.asynccontextmanager
     async def _publishing(self) -> AsyncIterator[None]:
@@ -211,6 +196,32 @@ class Monitor:
             await self._server.serve(path, metadata=((NAMESPACE, namespace),))
         return os.fsencode(self._namespaces[namespace])
 
+    async def _info(self, request: bytes, call: Call) -> bytes:
+        """Who we are, as JSON."""
+        known = {"version": upgrades.VERSION, "pid": os.getpid(), "upgrades": self._inheritance.upgrades}
+        return json.dumps({**known, "containers": len(self._tasks)}).encode()
+
+    async def _upgrade(self, request: bytes, call: Call) -> bytes:
+        """Give way to the code that is installed by now. Raises errors.Unavailable if the runtime has too much to do.
+
+        Answered before it happens. Whoever is connected stays so, and calls wait until the successor is there.
+        """
+        self._server.hold()
+        try:
+            async with asyncio.timeout(_HOLD):
+                while not self._quiet():
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            self._server.release()
+            raise errors.Unavailable("node monitor: commands of the runtime are under way: unavailable") from None
+        self._giving_way = True
+        self._stop.set()
+        return b""
+
+    def _quiet(self) -> bool:
+        """Whether no command of the runtime is under way, and everything that has ended was told."""
+        return shields.quiet() and not self._tasks.telling and {call.method for call in self._server.calls} <= _IDLE
+
     def _asked_to_leave(self, now: bool) -> None:
         # A plain Shutdown follows every Delete; only who starts monitors says "now".
         if now:
@@ -220,52 +231,82 @@ class Monitor:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a monitor; returns its exit status."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        arguments = parse(sys.argv[1:] if argv is None else argv)
+        told = arguments.parse(words)
     except errors.Error as error:
         log.error("%s", error)
         return 2
-    arguments.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(arguments.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    for name in _LATER:
+        importlib.import_module(name)
+    told.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    left = _inherited(told)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = left.lock if left.lock >= 0 else _lock(told.state)
     except BlockingIOError:
-        log.info("another monitor serves %s", arguments.state)
+        log.info("another monitor serves %s", told.state)
         return LOCKED
-    # Not for our own files, whose modes are explicit: runtimes inherit it and make directories in root file systems.
-    os.umask(0o022)
-    processes.close_from(3, on_exec_only=True)  # whatever came along with us, no container may see it
-    processes.set_subreaper()
-    processes.set_name("moorage-monitor")
-    _adjust_oom_score()
-    if not _enter(arguments):
+    if not _settle_in(told, upgraded=left.lock >= 0):
         return UNPLACED
-    asyncio.run(_run(arguments, _inherited(arguments)))
+    while (after := asyncio.run(_run(told, left))) is not None:
+        left = replace(after, lock=lock)
+        try:
+            upgrades.execute(words, left)
+        except OSError as error:
+            log.error("not replaced by a successor, going on: %s", error)
     return 0
 
 
-async def _run(arguments: Arguments, inheritance: Inheritance) -> None:
-    await Monitor(arguments, inheritance).run()
+async def _run(told: Arguments, left: Inheritance) -> Inheritance | None:
+    return await Monitor(told, left).run()
 
 
-def _inherited(arguments: Arguments) -> Inheritance:
+async def _end_all() -> None:
+    """What still runs ends here, before it is said what is left."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+def _inherited(told: Arguments) -> Inheritance:
     """What was left to us. One that cannot be read is none: records on disk are enough for most of it."""
     try:
-        return inheritances.read(arguments.inherit) if arguments.inherit >= 0 else Inheritance()
+        return inheritances.read(told.inherit) if told.inherit >= 0 else Inheritance()
     except errors.DataLoss:
         log.exception("terminals of an earlier monitor are lost")
         return Inheritance()
 
 
-def _enter(arguments: Arguments) -> bool:
+def _lock(state: Path) -> int:
+    """Raises BlockingIOError if somebody else serves the directory."""
+    lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
+
+
+def _settle_in(told: Arguments, *, upgraded: bool) -> bool:
+    """What a process has to be to serve; much of it has outlived an upgrade. False if it cannot be where it must."""
+    # Not for our own files, whose modes are explicit: runtimes inherit it and make directories in root file systems.
+    os.umask(0o022)
+    processes.close_from(3, on_exec_only=True)  # whatever came along with us, no container may see it
+    processes.set_subreaper()
+    processes.set_name("moorage-monitor")
+    if upgraded:
+        return True
+    _adjust_oom_score()
+    return _enter(told)
+
+
+def _enter(told: Arguments) -> bool:
     """Go where we have to be, if that is told. Containers that are there already are not given up for it."""
-    if not arguments.cgroup:
+    if not told.cgroup:
         return True
     try:
-        cgroups.named(arguments.cgroup).enter()
+        cgroups.named(told.cgroup).enter()
     except (errors.Error, OSError) as error:
-        log.error('cgroup "%s": not entered: %s', arguments.cgroup, error)
-        return any(Index(arguments.state / "tasks").bundles())
+        log.error('cgroup "%s": not entered: %s', told.cgroup, error)
+        return any(Index(told.state / "tasks").bundles())
     return True
 
 

@@ -73,7 +73,9 @@ class Reaper:
         self._schedule()
 
     def close(self) -> None:
-        """Watch nothing any more; the processes live on."""
+        """Watch nothing any more; the processes live on. Closing twice does no harm."""
+        if self._hangups.closed:
+            return
         self._loop.remove_signal_handler(signal.SIGCHLD)
         self._loop.remove_reader(self._hangups.fileno())
         if self._sweeping is not None:

@@ -13,6 +13,9 @@ from pathlib import Path
 DROPPED = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID")
 """systemd's variables for the daemon: runc would pass the first two on into the container."""
 
+FILES = "MOORAGE_RLIMIT_NOFILE"
+"""``soft:hard`` as the daemon was given it, which raises its own limit before it starts us (core/processes.py)."""
+
 _ABOVE = 64
 """Descriptors are lifted above this before they are given their numbers, so that none overwrites another."""
 
@@ -23,11 +26,17 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 
 
 class Spawner:
-    """Starts programs with the soft limit of open files that this process was itself started with."""
+    """Starts programs with the limit of open files that this process, or its daemon, was itself started with."""
 
-    def __init__(self, env: Mapping[str, str] | None = None) -> None:
-        self._env = environment(os.environ if env is None else env)
-        self._files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    def __init__(self, env: Mapping[str, str] | None = None, files: tuple[int, int] | None = None) -> None:
+        base = os.environ if env is None else env
+        self._env = environment(base)
+        self._files = files or _told(base.get(FILES, "")) or resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    @property
+    def files(self) -> tuple[int, int]:
+        """The soft and the hard limit of open files that programs are started with."""
+        return self._files
 
     def raise_limit(self) -> None:
         """Raise our own soft limit to the hard one; what we start gets the original back."""
@@ -73,6 +82,14 @@ class Spawner:
             yield
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, now)
+
+
+def _told(text: str) -> tuple[int, int] | None:
+    soft, _, hard = text.partition(":")
+    try:
+        return int(soft), int(hard)
+    except ValueError:
+        return None
 
 
 @contextlib.contextmanager

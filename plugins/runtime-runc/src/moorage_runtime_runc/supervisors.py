@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import os
 import subprocess
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moorage_runtime_runc import escrows, inheritances
+from moorage_runtime_runc import escrows, inheritances, upgrades
 from moorage_runtime_runc.custodies import Custody
 from moorage_runtime_runc.inheritances import Inheritance
-from moorage_runtime_runc.shims import LOCKED
+from moorage_runtime_runc.shims import LOCKED, MONITOR
 from moorage_runtime_runc.spawns import environment
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint, Runtime
@@ -32,6 +33,9 @@ NAMES = ("io.containerd.runc.v2", "io.containerd.moorage.v2")
 
 _SHORT_FOLDER = Path("/run/moorage")
 _MAX_LOG = 4 << 20
+
+_ATTEMPTS, _PAUSE = 6, 10.0
+"""How often a monitor that is busy is asked to give way, and after how many seconds again."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Place:
         return _SHORT_FOLDER / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:32]
 
     def command(self) -> list[str]:
-        command = [sys.executable, "-I", "-m", "moorage_runtime_runc.monitor"]
+        command = [sys.executable, *upgrades.PROGRAM]
         command += ["--state", str(self.state), "--socket", str(self.socket)]
         command += ["--address", self.address, "--events", self.events]
         return [*command, *self.arguments]
@@ -72,13 +76,15 @@ class MonitorRuntime(Runtime):
         self._answered = False
         self._custody = Custody(self._lost)
         self._replacing: asyncio.Task[None] | None = None
+        self._modernising: asyncio.Task[None] | None = None
         self._closed = False
 
     def close(self) -> None:
         """Let go of the monitor and of what it has entrusted to us; it and its containers live on."""
         self._closed = True
-        if self._replacing is not None:
-            self._replacing.cancel()
+        for task in (self._replacing, self._modernising):
+            if task is not None:
+                task.cancel()
         self._custody.close()
 
     @property
@@ -124,12 +130,17 @@ class MonitorRuntime(Runtime):
             # One that holds its escrow open, or that we started, needs no question before each container.
             if self._answered and (self._custody.connected or self._lives()):
                 return
-            if not self._answers():
+            found = self._answers()
+            if not found:
                 await self._begin()
             self._answered = True
             self._take_custody()
+            if found and not self._lives() and self._modernising is None:
+                self._modernising = asyncio.get_running_loop().create_task(self._modernise())
 
     async def _begin(self) -> None:
+        if self._custody.held:
+            log.warning("node monitor: gone, and containers are left: starting another")
         self._spawn()
         try:
             async with asyncio.timeout(self._timeout):
@@ -147,10 +158,9 @@ class MonitorRuntime(Runtime):
             log.warning("node monitor: terminals and exit statuses will not survive its death: %s", error)
 
     def _lost(self) -> None:
-        """The escrow has ended, and with it the monitor."""
+        """The escrow has ended, and with it the monitor; or it gives way to a successor, whom we find there already."""
         self._answered = False
         if self._custody.held and not self._closed:
-            log.warning("node monitor: gone, and containers are left: starting another")
             self._replacing = asyncio.get_running_loop().create_task(self._replace())
 
     async def _replace(self) -> None:
@@ -158,6 +168,28 @@ class MonitorRuntime(Runtime):
             await self._ensure()
         except errors.Error as error:
             log.error("%s", error)  # whoever looks for one of its containers tries again
+
+    async def _modernise(self) -> None:
+        """Ask a monitor that another daemon has started to become one of our version."""
+        for _ in range(_ATTEMPTS):
+            try:
+                said = json.loads(await self._ask("Info"))
+                if said["version"] == upgrades.VERSION:
+                    return
+                log.info("node monitor: of version %s, asked to become one of %s", said["version"], upgrades.VERSION)
+                await self._ask("Upgrade")
+                return
+            except errors.Unimplemented:
+                log.warning("node monitor: too old to be upgraded; a new one starts when it has no containers left")
+                return
+            except (errors.Error, ValueError, KeyError) as error:
+                log.warning("node monitor: not upgraded yet: %s", error)
+                await asyncio.sleep(_PAUSE)
+
+    async def _ask(self, method: str) -> bytes:
+        from moorage_ttrpc import blocking  # for this alone
+
+        return await asyncio.to_thread(blocking.call, self._place.socket, MONITOR, method, b"")
 
     def _lives(self) -> bool:
         return self._process is not None and self._process.poll() is None

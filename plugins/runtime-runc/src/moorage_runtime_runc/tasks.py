@@ -34,6 +34,11 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._containers) + len(self._creating)
 
+    @property
+    def telling(self) -> bool:
+        """Whether something has ended that is not told yet."""
+        return any(container.exits.telling for container in self._containers.values())
+
     def touch(self) -> None:
         """Somebody is about to need us: count the time without containers from now."""
         self.empty_since = time.monotonic()
