@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 
 from moorage_api.convert import typeurls
-from moorage_api.messages import runc_options, shim_v3, types
+from moorage_api.messages import bootstrap, runc_options, shim_v3, types
 from moorage_runtime_runc import shims
 from moorage_sdk import errors
+from moorage_ttrpc import blocking
 
 SHIM = Path(sys.executable).with_name("containerd-shim-moorage-v2")
 
@@ -32,6 +37,132 @@ def test_flags_are_taken_as_go_takes_them() -> None:
             shims.parse(bad)
 
 
+@dataclass
+class Started:
+    """A monitor that ``start`` brought about for a containerd that is not there."""
+
+    folder: Path
+    address: str
+
+    def start(self, id: str = "c", told: bytes = b"", namespace: str = "ns", **env: str) -> bytes:
+        """What the program prints, which must end when the program does: the monitor holds neither of its outputs."""
+        bundle = self.folder / namespace / id
+        bundle.mkdir(parents=True, exist_ok=True)
+        words = [SHIM, "-namespace", namespace, "-address", self.address, "-publish-binary", "/bin/true", "-id", id]
+        done = subprocess.run(
+            [*words, "start"],
+            input=told,
+            capture_output=True,
+            cwd=bundle,
+            env={"PATH": os.environ["PATH"], "TTRPC_ADDRESS": f"{self.address}.ttrpc", **env},
+            timeout=30,
+            check=True,
+        )
+        assert done.stderr == b""
+        return done.stdout
+
+    def monitors(self, cgroup: str = "") -> list[int]:
+        return monitors(shims.place(self.address, cgroup))
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    if os.geteuid() != 0 or not SHIM.exists():
+        pytest.skip("needs root and the installed shim")
+    folder = Path(tempfile.mkdtemp(prefix="moorage-shim-"))
+    found = Started(folder, str(folder / "c.sock"))
+    yield found
+    for cgroup in ("", CGROUP):
+        end(shims.place(found.address, cgroup))
+    shutil.rmtree(folder)
+
+
+def end(place: Path) -> None:
+    """Let the monitor of a place leave, and remove what it used."""
+    for pid in monitors(place):
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while monitors(place):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def test_a_containerd_that_is_old_gets_an_address_and_a_newer_one_a_description(started: Started) -> None:
+    plain = started.start()
+    assert plain.startswith(b"unix:///run/moorage/") and Path(plain.decode().removeprefix("unix://")).is_socket()
+    assert (started.folder / "ns" / "c" / "address").read_bytes() == plain
+    told = bootstrap.BootstrapParams(instance_id="c", namespace="ns", log_level=-4).SerializeToString()
+    for input in (b"", typeurls.pack(runc_options.Options(binary_name="crun")).SerializeToString(), told):
+        answer = json.loads(started.start(told=input, MAX_SHIM_VERSION="2"))
+        assert answer == {"version": 3, "address": plain.decode(), "protocol": "ttrpc"}
+    assert started.start("other", namespace="elsewhere") != plain
+    assert len(started.monitors()) == 1
+
+
+def test_nobody_else_reaches_the_monitor(started: Started) -> None:
+    socket = Path(started.start().decode().removeprefix("unix://"))
+    assert socket.parent == shims.place(started.address)
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in (socket.parent, *socket.parent.iterdir())}
+    assert modes[socket.parent.name] == 0o700 and not any(mode & 0o077 for mode in modes.values())
+    assert len(str(socket)) < 107
+
+
+def test_both_versions_of_the_task_api_are_served_and_the_namespace_is_known(started: Started) -> None:
+    """Not every containerd tells it in its calls."""
+    socket = Path(started.start().decode().removeprefix("unix://"))
+    request = shim_v3.ConnectRequest(id="c").SerializeToString()
+    for service in shims.VERSIONS:
+        answer = shim_v3.ConnectResponse.FromString(blocking.call(socket, service, "Connect", request))
+        assert [answer.shim_pid] == started.monitors()
+    with pytest.raises(errors.NotFound):
+        blocking.call(socket, shims.VERSIONS[0], "State", shim_v3.StateRequest(id="c").SerializeToString())
+
+
+def test_starting_loads_little(started: Started) -> None:
+    code = "import sys; from moorage_runtime_runc import shims; shims.main(); print('\\n', *sys.modules)"
+    (started.folder / "b").mkdir()
+    words = [sys.executable, "-I", "-c", code, "-namespace", "ns", "-address", started.address, "-id", "c", "start"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=started.folder / "b", check=True, timeout=30)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "moorage_runtime_runc.shims" in loaded
+    assert not {"asyncio", "google.protobuf", "ssl", "grpc", "cffi", "tomllib"} & loaded
+
+
+def test_an_id_that_was_reserved_keeps_the_monitor(started: Started) -> None:
+    """containerd creates the task some time after it was told where; until then nobody else counts on the monitor."""
+    before = started.start()
+    client = blocking.call(Path(before.decode().removeprefix("unix://")), shims.MONITOR, "Listen", b"ns")
+    assert client.decode() == before.decode().removeprefix("unix://")
+    assert started.start("d") == before
+
+
+CGROUP = f"/moorage-test-{os.getpid()}-foreign"
+
+
+def test_a_cgroup_for_the_shim_is_a_monitor_of_its_own(started: Started) -> None:
+    points = [Path("/sys/fs/cgroup", name) for name in ("pids", "memory")]
+    points = [each for each in points if each.is_dir()] or [Path("/sys/fs/cgroup")]
+    made = [point / CGROUP.strip("/") for point in points]
+    for each in made:
+        each.mkdir()
+    try:
+        options = typeurls.pack(runc_options.Options(shim_cgroup=CGROUP))
+        told = bootstrap.BootstrapParams(instance_id="c", namespace="ns")
+        told.extensions.add().value.CopyFrom(options)
+        inside = started.start(told=told.SerializeToString())
+        assert started.start("d", told=options.SerializeToString()) == inside
+        assert started.start("e") != inside
+        (pid,) = started.monitors(CGROUP)
+        assert [each.joinpath("cgroup.procs").read_text().split() for each in made] == [[str(pid)]] * len(made)
+        assert len(started.monitors()) == 1
+        assert (started.folder / "ns" / "d" / "shim-cgroup").read_text() == CGROUP
+    finally:
+        end(shims.place(started.address, CGROUP))
+        for each in made:
+            each.rmdir()
+
+
 def test_info_and_version() -> None:
     assert shims.main(["-what"]) == 1
     if shutil.which("runc") is None:
@@ -42,6 +173,18 @@ def test_info_and_version() -> None:
     assert "ociVersionMax" in typeurls.unpack_json(info.features)
     done = subprocess.run([SHIM, "-v"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("containerd-shim-moorage-v2 ")
+
+
+def monitors(place: Path) -> list[int]:
+    """Pids of the monitors that live there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(place) in path.read_bytes().decode(errors="replace").split("\0"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
 
 
 class Containerd:
@@ -99,15 +242,7 @@ class Containerd:
         ]
 
     def monitors(self) -> list[int]:
-        folder = str(shims.place(self.address))
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                if folder in path.read_bytes().decode(errors="replace").split("\0"):
-                    found.append(int(path.parent.name))
-            except OSError:
-                continue
-        return found
+        return monitors(shims.place(self.address))
 
 
 @pytest.fixture

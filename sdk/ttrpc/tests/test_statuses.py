@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +39,10 @@ def test_the_table_is_the_one_of_moorage_api() -> None:
     table = pytest.importorskip("moorage_api.convert.errors")
     for kind, code in statuses.CODES.items():
         assert table.code(kind("x")) == code
+
+
+def test_asyncio_is_not_loaded_for_programs_that_live_for_a_moment() -> None:
+    code = "import sys; from moorage_ttrpc import blocking, statuses; statuses.of(KeyError())"
+    code += "; print('asyncio' in sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from moorage_runtime_runc import starts
 from moorage_sdk import errors
 from moorage_ttrpc import blocking, sockets
 
@@ -31,6 +32,12 @@ NAMESPACE = "containerd-namespace-ttrpc"
 VERSIONS = ("containerd.task.v2.Task", "containerd.task.v3.Task")
 SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 KILLED = 137
+CGROUP = "shim-cgroup"
+"""In a bundle: the cgroup of the monitor that carries it. There is none for the node's own."""
+CGROUP_LINGER = 2.0
+"""Seconds that a monitor of a cgroup stays without containers: whoever made the cgroup wants to remove it then."""
+MOST = 10 << 20
+"""Bytes of standard input that are read (pkg/shim/shim.go)."""
 
 _WAIT = 15.0
 _VALUES = {"namespace", "id", "address", "publish-binary", "bundle", "socket", "debug-socket"}
@@ -66,16 +73,20 @@ def parse(argv: Sequence[str]) -> Invocation:
     return Invocation(flags, words[0] if words else "")
 
 
-def start(invocation: Invocation, environ: dict[str, str]) -> str:
-    """Make sure that a monitor runs and knows we count on it. Returns the answer for containerd."""
+def start(invocation: Invocation, environ: dict[str, str], told: bytes = b"") -> str:
+    """Make sure that a monitor runs and knows we count on it. Returns the answer for containerd.
+
+    ``told`` is standard input. The monitor is that of the cgroup which the options name, if they do.
+    """
     address = invocation.flags.get("address") or environ.get("GRPC_ADDRESS", "")
     events = environ.get("TTRPC_ADDRESS") or f"{address}.ttrpc"
-    socket = _ensure(address, events)
-    url = f"unix://{_reserve(socket, invocation.flag('namespace'))}"
+    namespace = invocation.flag("namespace")
+    if cgroup := starts.shim_cgroup(told, namespace, invocation.flags.get("id", "")):
+        _leave(CGROUP, cgroup)
+    socket = _ensure(address, events, cgroup)
+    url = f"unix://{_reserve(socket, namespace)}"
     # containerd before 2.0 finds the way back by this file; later ones keep a record of their own.
-    fd = os.open("address", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        file.write(url)
+    _leave("address", url)
     if not environ.get("MAX_SHIM_VERSION"):
         return url
     return f'{{"version": 3, "address": "{url}", "protocol": "ttrpc"}}'
@@ -90,7 +101,7 @@ def delete(invocation: Invocation) -> bytes:
 
     path = Path(invocation.flags.get("bundle") or Path.cwd())
     bundle = Bundle(str(path), invocation.flag("namespace"), invocation.flag("id"))
-    socket = place(invocation.flags.get("address", "")) / "monitor.sock"
+    socket = place(invocation.flags.get("address", ""), _cgroup(path)) / "monitor.sock"
     pid = 0
     if not removals.sandbox(socket, bundle):
         try:
@@ -140,24 +151,39 @@ def _answer(invocation: Invocation) -> bytes:
 
         return f"containerd-shim-moorage-v2 {metadata.version('moorage-runtime-runc')}\n".encode()
     if "info" in invocation.flags:
-        return info(sys.stdin.buffer.read(10 << 20))
+        return info(sys.stdin.buffer.read(MOST))
     if invocation.action == "start":
-        return start(invocation, dict(os.environ)).encode()
+        return start(invocation, dict(os.environ), sys.stdin.buffer.read(MOST)).encode()
     if invocation.action == "delete":
         return delete(invocation)
     raise errors.InvalidArgument(f'action "{invocation.action}": neither start nor delete')
 
 
-def place(address: str) -> Path:
-    """The folder of the monitor that belongs to a containerd."""
+def place(address: str, cgroup: str = "") -> Path:
+    """The folder of the monitor that belongs to a containerd, or of the one that it has in a cgroup."""
     import hashlib  # brings libcrypto, and the monitor imports this module
 
-    return FOLDER / hashlib.sha256(address.encode()).hexdigest()[:32]
+    owner = f"{address}\0{cgroup}" if cgroup else address
+    return FOLDER / hashlib.sha256(owner.encode()).hexdigest()[:32]
 
 
-def _ensure(address: str, events: str) -> Path:
+def _cgroup(bundle: Path) -> str:
+    try:
+        return (bundle / CGROUP).read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _leave(name: str, content: str) -> None:
+    """A file in the bundle, which is where we are. Raises OSError."""
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(content)
+
+
+def _ensure(address: str, events: str, cgroup: str) -> Path:
     """The socket of a monitor that answers. Raises errors.Unavailable."""
-    folder = place(address)
+    folder = place(address, cgroup)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     socket = folder / "monitor.sock"
     # Many containers may start at once; the first starts the monitor, and the others wait for it here.
@@ -165,7 +191,7 @@ def _ensure(address: str, events: str) -> Path:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not sockets.alive(socket):
-            _spawn(folder, socket, address, events)
+            _spawn(folder, socket, address, events, cgroup)
         if not sockets.alive(socket):
             raise errors.Unavailable(f"node monitor: does not listen on {socket}", hint=f"see {folder}/monitor.log")
     finally:
@@ -173,7 +199,7 @@ def _ensure(address: str, events: str) -> Path:
     return socket
 
 
-def _spawn(folder: Path, socket: Path, address: str, events: str) -> None:
+def _spawn(folder: Path, socket: Path, address: str, events: str, cgroup: str) -> None:
     """Start a monitor and wait until it serves or has given up, which it tells by closing its standard output.
 
     It holds neither our output, which containerd reads to the end, nor our errors.
@@ -181,6 +207,7 @@ def _spawn(folder: Path, socket: Path, address: str, events: str) -> None:
     command = [sys.executable, "-I", "-m", "moorage_runtime_runc.monitor", "--leave", "--announce"]
     command += ["--state", str(folder), "--socket", str(socket), "--events", events]
     command += ["--address", address] if address else []
+    command += ["--cgroup", cgroup, "--linger", str(CGROUP_LINGER)] if cgroup else []
     log = os.open(folder / "monitor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(

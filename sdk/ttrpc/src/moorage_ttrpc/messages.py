@@ -60,7 +60,7 @@ def decode_request(data: bytes) -> Request:
     service = method = ""
     payload, timeout = b"", 0
     metadata: list[tuple[str, str]] = []
-    for number, value in _fields(data):
+    for number, value in fields(data):
         match number, value:
             case 1, bytes():
                 service = _text(value)
@@ -84,7 +84,7 @@ def encode_response(response: Response) -> bytes:
 def decode_response(data: bytes) -> Response:
     """Raises InvalidArgument for bytes that are not a Response."""
     status, payload = b"", b""
-    for number, value in _fields(data):
+    for number, value in fields(data):
         match number, value:
             case 1, bytes():
                 status += value  # a message field that occurs twice is merged, which is what concatenation does
@@ -102,7 +102,7 @@ def decode_status(data: bytes) -> Status:
     """Raises InvalidArgument for bytes that are not a Status."""
     code, message = 0, ""
     details: list[bytes] = []
-    for number, value in _fields(data):
+    for number, value in fields(data):
         match number, value:
             case 1, int():
                 code = _signed32(value)
@@ -115,14 +115,17 @@ def decode_status(data: bytes) -> Status:
 
 def _pair(data: bytes) -> tuple[str, str]:
     texts = {1: "", 2: ""}
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number in texts and isinstance(value, bytes):
             texts[number] = _text(value)
     return texts[1], texts[2]
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Field numbers with their values; fixed width fields, which none of our messages has, are skipped."""
+def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Field numbers of any protobuf message with their values; fields of fixed width are skipped.
+
+    For programs that start too often to load a protobuf runtime. Raises InvalidArgument for bytes that are no message.
+    """
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)

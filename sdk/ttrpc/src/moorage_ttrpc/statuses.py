@@ -6,7 +6,7 @@ distribution stands without protobuf; a test compares the two.
 
 from __future__ import annotations
 
-import asyncio
+import sys
 
 from moorage_sdk import errors
 from moorage_ttrpc.messages import Status
@@ -43,7 +43,7 @@ def of(error: BaseException) -> Status:
     for kind in type(error).__mro__:
         if kind in CODES:
             return Status(CODES[kind], _valid(str(error)))
-    if isinstance(error, asyncio.CancelledError):
+    if _cancelled(error):
         return Status(CANCELLED, "call cancelled")
     if isinstance(error, TimeoutError):
         return Status(DEADLINE_EXCEEDED, _valid(str(error) or "took too long"))
@@ -53,6 +53,12 @@ def of(error: BaseException) -> Status:
 def error(status: Status) -> errors.Error:
     """The error that a status with a code other than OK stands for."""
     return CLASSES.get(status.code, errors.Error)(status.message)
+
+
+def _cancelled(error: BaseException) -> bool:
+    """Programs without a loop come here, too, and must not load asyncio for what only asyncio raises."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def _valid(message: str) -> str:
