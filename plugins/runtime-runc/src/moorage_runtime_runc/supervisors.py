@@ -96,17 +96,11 @@ class MonitorRuntime(Runtime):
         return self._endpoint()
 
     async def find(self, bundle: Bundle) -> Endpoint | None:
-        from moorage_api.messages import shim_v3
-        from moorage_runtime_runc import records, removals  # half the monitor's code, and most starts find nothing
+        from moorage_runtime_runc import records  # for what most starts find nothing of
 
         if not Path(bundle.path, records.FILE).exists():
             return None
-        await self._ensure()  # a new one takes over what an old one left
-        try:
-            state = shim_v3.StateRequest(id=bundle.id)
-            await asyncio.to_thread(removals.ask, self._place.socket, bundle, "State", state)
-        except errors.NotFound:
-            return None
+        await self._ensure()  # a new one takes over what an old one left; whether it knows the bundle it is asked next
         return self._endpoint()
 
     async def cleanup(self, bundle: Bundle) -> None:

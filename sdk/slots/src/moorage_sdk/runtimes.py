@@ -45,7 +45,7 @@ class Runtime(ABC):
 
     @abstractmethod
     async def find(self, bundle: Bundle) -> Endpoint | None:
-        """The shim of a task of an earlier daemon; None when nothing lives that knows the bundle."""
+        """The shim of a task of an earlier daemon, which may not know it; None when there is none that could."""
 
     @abstractmethod
     async def cleanup(self, bundle: Bundle) -> None:
