@@ -6,5 +6,5 @@ knows every container, ``containers`` and ``processes`` are the life of one and 
 ``pumps``, ``consoles`` and ``loggers`` own stdio; ``publishers`` and ``journals`` carry events on, ``records``
 and ``adoptions`` make a restart harmless, together with what ``deposits`` puts into the daemon's hands (``escrows``) and
 comes back by ``inheritances``. ``plugin``, ``placements``, ``inspections``, ``supervisors`` and ``custodies`` are the
-daemon's side, ``shims`` that of a containerd that is not ours.
+daemon's side, ``shims`` and ``starts`` that of a containerd that is not ours.
 """
