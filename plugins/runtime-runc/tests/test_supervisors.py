@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from moorage_runtime_runc import supervisors
+from moorage_runtime_runc import records, supervisors
 from moorage_runtime_runc.supervisors import MonitorRuntime, Place
 from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle
@@ -47,6 +47,11 @@ def test_one_monitor_whoever_asks(folder: Path) -> None:
         assert all(endpoint.shared and endpoint.version == 3 for endpoint in endpoints)
         assert sockets.alive(Path(endpoints[0].path))
         assert await first.find(wanted) is None
+        record = Path(wanted.path, records.FILE)
+        record.parent.mkdir(exist_ok=True)
+        record.write_text("{}")
+        # Whether it is known there is the caller's question, and one for each of hundreds is enough at a start.
+        assert await first.find(wanted) == endpoints[0]
         started = [each._process for each in (first, second) if each._process is not None]
         # It leaves by itself: no daemon, no containers.
         for process in started:
