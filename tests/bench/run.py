@@ -19,6 +19,7 @@ from pathlib import Path
 
 import bare
 import calls
+import crowds
 import lives
 import memories
 import pulls
@@ -39,6 +40,7 @@ MEASURES: dict[str, Callable[[sides.Bench], Sequence[Row]]] = {
     "memory": memories.measure,
     "bare": bare.measure,
     "lives": lives.measure,
+    "crowds": crowds.measure,
     "calls": calls.measure,
 }
 HYBRID = Path("/sys/fs/cgroup/unified")
@@ -86,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--binaries", nargs="+", choices=["runc", "crun"], default=["runc", "crun"], help="for lives")
     parser.add_argument("--lives", type=int, default=5, help="pairs of blocks of lives")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a block")
+    parser.add_argument("--crowd", type=int, default=1000, help="containers asleep of ours")
+    parser.add_argument("--restarted", type=int, default=500, help="containers asleep as a daemon starts anew")
     parser.add_argument("--records", type=int, default=10_000, help="containers that calls find")
     parser.add_argument("--blocks", type=int, default=20, help="pairs of blocks of calls")
     parser.add_argument("--blob", type=int, default=1024, help="MiB of the blob that is written and read")
