@@ -82,3 +82,29 @@ def test_a_start_goes_on_when_the_daemon_dies_and_when_the_monitor_is_stopped(sc
             await node.call("Delete", id)
 
     scenario(body)
+
+
+def test_work_that_must_be_over_before_its_caller_goes_on() -> None:
+    async def main() -> None:
+        done: list[str] = []
+
+        async def work(word: str) -> str:
+            await asyncio.sleep(0.1)
+            done.append(word)
+            if word == "bad":
+                raise errors.NotFound(word)
+            return word
+
+        assert await shields.uninterrupted(work("good")) == "good"
+        with pytest.raises(errors.NotFound):
+            await shields.uninterrupted(work("bad"))
+        for word in ("good", "bad"):
+            caller = asyncio.create_task(shields.uninterrupted(work(word)))
+            for _ in range(2):
+                await asyncio.sleep(0.02)
+                caller.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await caller
+        assert done == ["good", "bad"] * 2
+
+    asyncio.run(main())

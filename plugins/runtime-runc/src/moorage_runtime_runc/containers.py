@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Awaitable
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -129,7 +130,7 @@ class Container:
             self.pausing = True
             self.save()
             try:
-                await self.runtime.pause()
+                await self._reach(self.runtime.pause(), "paused")
                 self.paused = True
             finally:
                 self.pausing = False
@@ -176,7 +177,7 @@ class Container:
             self.refuse_start()
             init.starting = True
             try:
-                await self._let_run()
+                await self._reach(self.runtime.start(), "running", "paused")
                 init.status = Status.RUNNING
                 self.announce(events.TaskStart(container_id=self.id, pid=init.pid))
             finally:
@@ -184,14 +185,14 @@ class Container:
                 await self.exits.changed()
         return init.pid
 
-    async def _let_run(self) -> None:
-        """Raises errors.Error if it does not run: the command may be killed after it has done its work."""
+    async def _reach(self, command: Awaitable[None], *states: str) -> None:
+        """Raises errors.Error unless it is in one of the states then: a command may die when it has done its work."""
         try:
-            await self.runtime.start()
-        except errors.Error:
+            await command
+        except errors.Error as error:
             with contextlib.suppress(errors.Error):
-                if await self.runtime.state() in ("running", "paused"):
-                    log.warning("container %s/%s: runs, although its start failed", self.namespace, self.id)
+                if (state := await self.runtime.state()) in states:
+                    log.warning("container %s/%s: %s, although: %s", self.namespace, self.id, state, error)
                     return
             raise
 
@@ -248,6 +249,8 @@ class Container:
                 raise errors.FailedPrecondition("cannot delete a running process")
             await process.streams.drain()
             await process.deleted()
+            if self.deleting:  # with all its execs, so that there is no record any more
+                raise _no_process(process.id)
             del self.execs[process.id]
             self.save()
 
@@ -294,7 +297,7 @@ class Container:
         process.settled()
 
     async def _thaw(self) -> None:
-        await self.runtime.resume()
+        await self._reach(self.runtime.resume(), "running")
         self.paused = False
         self.save()
 

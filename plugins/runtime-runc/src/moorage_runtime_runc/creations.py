@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_api.messages import events, types
-from moorage_runtime_runc import checkpoints, consoles, openings, specs, streams
+from moorage_runtime_runc import checkpoints, consoles, openings, shields, specs, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import read_pid
@@ -52,9 +52,9 @@ async def create(container: Container, creation: Creation, host: Host) -> None:
             container.restore_from = creation.checkpoint
             container.parent_checkpoint = creation.parent_checkpoint
         else:
-            await _finish(asyncio.create_task(_run(container, host)))
+            await shields.uninterrupted(_run(container, host))  # half a container is worse than a late one
     except BaseException:
-        await _undo(container)
+        await shields.uninterrupted(_undo(container))
         raise
     container.creating = False
     container.announce(_event(container, creation))
@@ -120,17 +120,6 @@ async def _take_over(container: Container, host: Host, console: consoles.Console
         init.streams.attach(await console.master())
     init.streams.started()
     return init.born(read_pid(container.bundle / "init.pid"), host.reaper)
-
-
-async def _finish(task: asyncio.Task[None]) -> None:
-    """Wait for ``task`` to the end, also when this one is cancelled: half a container is worse than a late one."""
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and task.exception() is not None:
-            log.info("create: failed after its caller had gone: %s", task.exception())
-        raise
 
 
 async def _undo(container: Container) -> None:

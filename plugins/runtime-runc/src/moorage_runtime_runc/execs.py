@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from pathlib import Path
 from typing import Any
 
 from moorage_api.messages import events
-from moorage_runtime_runc import consoles, openings, streams
+from moorage_runtime_runc import consoles, openings, shields, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import Process, read_pid
 from moorage_sdk import errors, identifiers
 from moorage_sdk.tasks import Status, Stdio
-
-log = logging.getLogger(__name__)
 
 
 def add(container: Container, exec_id: str, stdio: Stdio, spec: dict[str, Any]) -> Process:
@@ -49,20 +45,34 @@ async def start(container: Container, process: Process, host: Host) -> int:
         try:
             opened = await _open_streams(container, process, host)
             process.entrust(opened, host.deposits.keeper(container.namespace, container.id, process.id))
-            await _to_the_end(asyncio.create_task(_run(container, process, host)))
         except BaseException:
-            process.never_started()
-            await process.streams.close()
-            process.settled()
-            pid_file(container, process).unlink(missing_ok=True)
-            await container.exits.leave(process)
+            await _give_up(container, process)
             raise
-        process.status = Status.RUNNING
-        container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
-        pid_file(container, process).unlink(missing_ok=True)  # not before its pid is in the record
-        assert process.watch is not None
-        container.exits.follow_exec(process, process.watch)
-        return process.pid
+        # Once the runtime runs, the process may have begun its work. Whoever has gone does not hear of it, but it is
+        # registered as what it is.
+        return await shields.uninterrupted(_begin(container, process, host))
+
+
+async def _begin(container: Container, process: Process, host: Host) -> int:
+    try:
+        await _run(container, process, host)
+    except BaseException:
+        await _give_up(container, process)
+        raise
+    process.status = Status.RUNNING
+    container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
+    pid_file(container, process).unlink(missing_ok=True)  # not before its pid is in the record
+    assert process.watch is not None
+    container.exits.follow_exec(process, process.watch)
+    return process.pid
+
+
+async def _give_up(container: Container, process: Process) -> None:
+    process.never_started()
+    await process.streams.close()
+    process.settled()
+    pid_file(container, process).unlink(missing_ok=True)
+    await container.exits.leave(process)
 
 
 def pid_file(container: Container, process: Process) -> Path:
@@ -87,16 +97,3 @@ async def _run(container: Container, process: Process, host: Host) -> None:
                 process.streams.attach(await console.master())
         process.streams.started()
         process.born(read_pid(path), host.reaper)
-
-
-async def _to_the_end(task: asyncio.Task[None]) -> None:
-    """Wait for ``task`` even when cancelled: once the runtime runs, the process may have begun its work.
-
-    A caller that has gone does not hear of it, but the process is registered as what it is.
-    """
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.result()
-        log.info("exec: started although its caller has gone")
