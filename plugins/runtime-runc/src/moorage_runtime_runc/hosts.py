@@ -8,6 +8,7 @@ from pathlib import Path
 from moorage_runtime_runc.deposits import Deposits
 from moorage_runtime_runc.grace_periods import GracePeriods
 from moorage_runtime_runc.reapers import Reaper
+from moorage_runtime_runc.runtimes import DEFAULT_BINARY
 from moorage_runtime_runc.spawns import Spawner
 
 
@@ -15,7 +16,8 @@ from moorage_runtime_runc.spawns import Spawner
 class Host:
     """The reaper, the spawner, a private folder with a short path, and whether output is always relayed.
 
-    ``deposits`` is where all descriptors are stated that have to survive us.
+    ``deposits`` is where all descriptors are stated that have to survive us. ``binary`` is the OCI runtime of
+    containers whose client names none.
     """
 
     reaper: Reaper
@@ -24,3 +26,4 @@ class Host:
     relay: bool = False
     deposits: Deposits = field(default_factory=Deposits)
     grace_periods: GracePeriods = field(default_factory=GracePeriods)
+    binary: str = DEFAULT_BINARY

@@ -72,7 +72,7 @@ class TaskService:
             request.checkpoint,
             request.parent_checkpoint,
         )
-        settings = options.settings(request.options)
+        settings = options.settings(request.options, self._tasks.host.binary)
         container = await self._tasks.create(call.value(NAMESPACE), creation, settings)
         return shim_v3.CreateTaskResponse(pid=container.init.pid)
 

@@ -49,6 +49,9 @@ _UNWANTED = (
 )
 """Plugins of containerd that reach out of their own directories, by the names of all its versions."""
 
+_UNIFIED = "/sys/fs/cgroup/unified"
+"""Where a hybrid host has cgroup v2 beside v1."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -82,6 +85,17 @@ def containerd() -> Program:
         return Program(("containerd",), config)
     search = os.pathsep.join([str(Path(named).parent), os.environ.get("PATH", os.defpath)])
     return Program((named,), config, {"PATH": search})
+
+
+def without_hybrid(program: Program) -> Program:
+    """The same in a mount namespace where the host has cgroup v1 alone, for crun does not do with both.
+
+    Mounts of the host come in, its own stay there.
+    """
+    if not os.path.ismount(_UNIFIED):
+        return program
+    alone = ("unshare", "--mount", "--propagation", "slave", "sh", "-c", f'umount {_UNIFIED}; exec "$@"', "sh")
+    return Program((*alone, *program.command), program.config, program.env)
 
 
 @contextmanager
