@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,6 +63,10 @@ def test_the_bundle_installs_every_member(tree: Path, tmp_path: Path, root: Path
     for file in sorted(file for pattern in MEMBERS for file in root.glob(pattern)):
         name = "moorage-sdk" if file.parent.name == "slots" else f"moorage-{file.parent.name}"
         assert f"{name} @ " in report, name
+    for file in sorted(root.glob("plugins_ext/*/pyproject.toml")):
+        extra = file.parent.name
+        wanted = [line for line in json.loads(report)["install"][0]["metadata"]["requires_dist"] if "extra" in line]
+        assert any(re.fullmatch(rf"moorage-{extra} ?@ .+; ?extra == '{extra}'", line) for line in wanted), wanted
 
 
 def test_a_release_pins_members_by_version(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

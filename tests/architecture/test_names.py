@@ -29,6 +29,7 @@ NAMED_BY_SUBJECT = {
     "moorage-proxy",
     "moorage-cri",
     "moorage-restart-monitor",  # containerd has it as the monitor of containers that is called restart
+    "moorage-runtime-kata",  # a runtime to those who look for it, a preset for one to the task manager
 }
 
 
