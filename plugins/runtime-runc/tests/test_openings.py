@@ -181,7 +181,7 @@ def test_what_the_runtime_complains_of_when_it_cannot_create(scenario: Any, mode
     scenario(body)
 
 
-def test_the_container_gets_blocking_ends_and_nothing_else(scenario: Any) -> None:
+def test_the_container_gets_blocking_ends_and_nothing_else(scenario: Any, mode: str) -> None:
     async def body(node: Any) -> None:
         out, into = node.fifo("out"), node.fifo("in")
         reader = Reader(out)
@@ -198,7 +198,7 @@ def test_the_container_gets_blocking_ends_and_nothing_else(scenario: Any) -> Non
     scenario(body)
 
 
-def test_no_reader_comes_and_the_caller_gives_up(scenario: Any) -> None:
+def test_no_reader_comes_and_the_caller_gives_up(scenario: Any, mode: str) -> None:
     async def body(node: Any) -> None:
         out = node.fifo("out")
         bundle = node.bundle()
@@ -220,7 +220,7 @@ def test_no_reader_comes_and_the_caller_gives_up(scenario: Any) -> None:
     scenario(body)
 
 
-def test_missing_paths_and_schemes_are_refused(scenario: Any) -> None:
+def test_missing_paths_and_schemes_are_refused(scenario: Any, mode: str) -> None:
     async def body(node: Any) -> None:
         with pytest.raises(errors.NotFound, match="stdio"):
             await node.create(node.bundle(), stdout=str(node.folder / "none"))
@@ -230,7 +230,7 @@ def test_missing_paths_and_schemes_are_refused(scenario: Any) -> None:
     scenario(body)
 
 
-def test_fifos_belong_to_whom_the_options_say(scenario: Any) -> None:
+def test_fifos_belong_to_whom_the_options_say(scenario: Any, mode: str) -> None:
     async def body(node: Any) -> None:
         out = node.fifo("out")
         reader = Reader(out)
@@ -244,7 +244,7 @@ def test_fifos_belong_to_whom_the_options_say(scenario: Any) -> None:
     scenario(body)
 
 
-def test_files_are_appended_to(scenario: Any) -> None:
+def test_files_are_appended_to(scenario: Any, mode: str) -> None:
     async def body(node: Any) -> None:
         path = node.folder / "logs" / "a file"
         bundle = node.bundle("sh", "-c", "echo out; echo err >&2")
@@ -269,7 +269,7 @@ wait
 
 
 @pytest.mark.parametrize(("scheme", "ready"), [("binary", ""), ("binary-v2", "echo r >&5")])
-def test_log_programs(scenario: Any, scheme: str, ready: str) -> None:
+def test_log_programs(scenario: Any, mode: str, scheme: str, ready: str) -> None:
     async def body(node: Any) -> None:
         program = node.folder / "logger"
         program.write_text(LOGGER.format(folder=node.folder, ready=ready))
@@ -379,7 +379,7 @@ def test_a_terminal_for_an_exec_and_the_hang_up_after_close_io(scenario: Any) ->
     scenario(body)
 
 
-def test_nothing_stays_open_after_delete(scenario: Any) -> None:
+def test_nothing_stays_open_after_delete(scenario: Any, mode: str) -> None:
     async def body(node: Any) -> None:
         def count() -> int:
             return len(list(Path(f"/proc/{node.process.pid}/fd").iterdir()))
@@ -395,6 +395,20 @@ def test_nothing_stays_open_after_delete(scenario: Any) -> None:
             bundle = node.bundle("echo", "x", name=id, terminal=terminal)
             await node.run(bundle, id, stdout=str(out), stdin=str(into), terminal=terminal)
             await reader.all()
+        program = node.folder / "logger"
+        program.write_text("#!/bin/sh\nexec 5>&-; exec cat <&3")
+        program.chmod(0o755)
+        for number, scheme in enumerate(("cri-log", "file", "binary") * 2):
+            id, terminal = f"l{number}", number > 2
+            target = program if scheme == "binary" else node.folder / f"{id}.log"
+            await node.run(
+                node.bundle("echo", "x", name=id, terminal=terminal),
+                id,
+                stdout=f"{scheme}://{target}",
+                terminal=terminal,
+            )
+        with pytest.raises(errors.Error, match="not found"):
+            await node.create(node.bundle("nosuchcmd", name="f"), "f", stdout=f"cri-log://{node.folder}/f.log")
         await asyncio.sleep(0.2)
         assert count() == before
 
