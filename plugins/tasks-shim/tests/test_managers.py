@@ -144,6 +144,41 @@ def test_a_task_the_shim_has_lost_is_not_found_and_its_remains_go(house: Callabl
     asyncio.run(run())
 
 
+def test_of_two_deletes_at_once_one_finds_nothing(house: Callable[..., Any]) -> None:
+    """It was told that the shim is being looked for, by a task that the other had just removed."""
+
+    async def run() -> None:
+        here = house()
+        async with here.shim:
+            await here.manager.create("ns", Creation("web", RUNTIME, SPEC))
+            here.shim.exit("ns", "web", status=3)
+            twice = (here.manager.delete("ns", "web"), here.manager.delete("ns", "web"))
+            outcomes = await asyncio.gather(*twice, return_exceptions=True)
+            assert [each.status for each in outcomes if not isinstance(each, BaseException)] == [3]
+            assert [type(each) for each in outcomes if isinstance(each, BaseException)] == [errors.NotFound]
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_delete_whose_caller_goes_away_is_finished(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        async with here.shim:
+            await here.manager.create("ns", Creation("web", RUNTIME, SPEC))
+            here.shim.exit("ns", "web")
+            caller = asyncio.create_task(here.manager.delete("ns", "web"))
+            while not here.shim.calls["Delete"]:
+                await asyncio.sleep(0)
+            caller.cancel()
+            async with asyncio.timeout(10):
+                while here.registry.has("ns", "web") or any(here.bundles.all()):
+                    await asyncio.sleep(0.01)
+            here.registry.close()
+
+    asyncio.run(run())
+
+
 def test_list_shows_what_does_not_answer_as_unknown(house: Callable[..., Any]) -> None:
     async def run() -> None:
         here = house()

@@ -1,6 +1,7 @@
 """What all tasks share."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,5 +189,60 @@ def test_an_id_is_taken_from_the_first_moment_by_neighbours_too(pods: Callable[.
             with pytest.raises(asyncio.CancelledError):
                 await making
             here.close()
+
+    asyncio.run(run())
+
+
+def test_an_id_is_free_when_nothing_is_left_of_the_one_before(
+    house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have the same bundle: that of the new one was removed for that of the old."""
+    go_on = threading.Event()
+
+    async def run() -> None:
+        here = house()
+        async with here.shim:
+            await populate(here, "a")
+            delete = type(here.bundles).delete
+
+            def slowly(bundles: Any, bundle: Any) -> None:
+                monkeypatch.setattr(type(here.bundles), "delete", delete)
+                go_on.wait(10)
+                delete(bundles, bundle)
+
+            monkeypatch.setattr(type(here.bundles), "delete", slowly)
+            here.shim.exit("ns", "a")
+            deleting = asyncio.create_task(here.manager.delete("ns", "a"))
+            await until(lambda: not here.registry.has("ns", "a"))
+            again = asyncio.create_task(here.manager.create("ns", Creation("a", RUNTIME, SPEC)))
+            await populate(here, "b")
+            await asyncio.sleep(0.1)
+            assert not deleting.done() and not again.done()
+            go_on.set()
+            await deleting
+            await again
+            assert (here.bundles.state / "ns" / "a" / "config.json").exists()
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_work_that_was_begun_is_finished_though_nobody_waits(house: Callable[..., Any]) -> None:
+    async def run() -> None:
+        here = house()
+        done: list[int] = []
+
+        async def work() -> int:
+            await asyncio.sleep(0.05)
+            done.append(1)
+            raise errors.NotFound("nothing")
+
+        with pytest.raises(errors.NotFound):
+            await here.registry.finish(work())
+        caller = asyncio.create_task(here.registry.finish(work()))
+        await asyncio.sleep(0)
+        caller.cancel()
+        await until(lambda: len(done) == 2)
+        here.registry.close()
 
     asyncio.run(run())

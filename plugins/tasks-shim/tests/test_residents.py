@@ -79,8 +79,48 @@ def test_many_waits_are_one_and_a_failed_one_is_begun_again() -> None:
         ends.set_result(Exit(3, 1))
         assert (await second).status == 3
         assert len(begun) == 2
-        waits.forget("a")
-        await waits.share("a", wait)
+        await waits.share("a", wait)  # the process of that name may be another one by now
         assert len(begun) == 3
+
+    asyncio.run(run())
+
+
+def test_a_wait_for_a_name_that_is_used_again() -> None:
+    async def run() -> None:
+        waits = Waits()
+        ends = [asyncio.get_running_loop().create_future() for _ in range(2)]
+
+        async def wait(number: int) -> Exit:
+            return Exit(await ends[number], 1)
+
+        first = asyncio.create_task(waits.share("a", lambda: wait(0)))
+        await asyncio.sleep(0)
+        waits.forget("a")
+        second, third = (asyncio.create_task(waits.share("a", lambda: wait(1))) for _ in range(2))
+        await asyncio.sleep(0)
+        ends[0].set_result(7)
+        assert (await first).status == 7
+        fourth = asyncio.create_task(waits.share("a", lambda: wait(1)))
+        await asyncio.sleep(0)
+        ends[1].set_result(8)
+        assert [(await each).status for each in (second, third, fourth)] == [8, 8, 8]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", [Task, Sandbox])
+def test_whoever_still_holds_one_that_was_removed_finds_nothing(
+    tmp_path: Path, kind: type[Task] | type[Sandbox]
+) -> None:
+    """A question was waited out for ever, as for a shim that is looked for; a call was told that it is."""
+
+    async def run() -> None:
+        resident = made(kind, Shim(tmp_path / "s"))
+        waiting = asyncio.create_task(resident.ask("Anything"))
+        await asyncio.sleep(0)
+        resident.remove()
+        for asked in (waiting, resident.ask("Anything"), resident.call("Anything")):
+            with pytest.raises(errors.NotFound):
+                await asyncio.wait_for(asked, 5)
 
     asyncio.run(run())

@@ -43,17 +43,8 @@ class ShimTaskManager(TaskManager):
 
     async def delete(self, namespace: str, id: str) -> Exit:
         task = await self._task(namespace, id)
-        async with task.deleting:
-            missing: errors.NotFound | None = None
-            try:
-                said = await task.call("Delete")
-            except errors.NotFound as error:
-                # The shim has lost it, for instance to a delete whose answer was cut off. What is left goes, too.
-                missing = error
-            await self.registry.remove(task)
-        if missing:
-            raise missing
-        return Exit(said.exit_status, timestamps.from_message(said.exited_at), said.pid, id)
+        # To its end, also when the caller has gone: what the shim has deleted must not stay here.
+        return await self.registry.finish(self._delete(task))
 
     async def delete_process(self, namespace: str, id: str, exec_id: str) -> Exit:
         task = await self._task(namespace, id)
@@ -137,6 +128,20 @@ class ShimTaskManager(TaskManager):
         asked = request.options.SerializeToString() if request.HasField("options") else b""
         said = await self.registry.carriers.binary(request.runtime_path).info(asked)
         return Payload(types.RuntimeInfo.DESCRIPTOR.full_name, said)
+
+    async def _delete(self, task: Task) -> Exit:
+        async with task.deleting:
+            missing: errors.NotFound | None = None
+            try:
+                said = await task.call("Delete")
+            except errors.NotFound as error:
+                # The shim has lost it, for instance to a delete whose answer was cut off. What is left goes, too.
+                missing = error
+            if not task.removed:  # by a call that came a moment before
+                await self.registry.remove(task)
+        if missing:
+            raise missing
+        return Exit(said.exit_status, timestamps.from_message(said.exited_at), said.pid, task.bundle.id)
 
     async def _task(self, namespace: str, id: str) -> Task:
         required(namespace)

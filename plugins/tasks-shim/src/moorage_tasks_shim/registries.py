@@ -41,7 +41,8 @@ class Registry(Generic[T]):
         self._disk = ThreadPoolExecutor(4, thread_name_prefix=f"moorage-{kind.kind}")
         self._residents: dict[tuple[str, str], T] = {}
         self._begun: set[tuple[str, str]] = set()
-        self._background: set[asyncio.Task[None]] = set()
+        self._going: dict[tuple[str, str], asyncio.Event] = {}
+        self._background: set[asyncio.Task[Any]] = set()
         self._search: Callable[[T], object] | None = None
         self._ended: Callable[[str, str], Awaitable[None]] | None = None
         self._neighbours: list[Registry[Any]] = []
@@ -78,9 +79,12 @@ class Registry(Generic[T]):
     ) -> R:
         """Do ``work``, which makes a resident of that id, and whose result is the answer.
 
+        One that had the id before is removed to the end first, for both have the same bundle.
         A caller that is cancelled leaves nothing: the work goes on to its end, and is undone behind its back.
         Raises errors.AlreadyExists, and as ``work`` does.
         """
+        while going := self._going.get((namespace, id)):
+            await going.wait()
         if self.taken(namespace, id):
             raise errors.AlreadyExists(f'{self.kind.kind} "{id}" in namespace "{namespace}": already exists')
         self._begun.add((namespace, id))
@@ -134,6 +138,14 @@ class Registry(Generic[T]):
         task.add_done_callback(self._finished)
         return task
 
+    async def finish(self, work: Coroutine[Any, Any, R]) -> R:
+        """The result of ``work``, which goes on by itself when this is cancelled, until ``close``."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody is left to hear it
+        return await asyncio.shield(task)
+
     def close(self) -> None:
         """Let go of all shims; they and their containers live on."""
         for task in list(self._background):
@@ -150,11 +162,23 @@ class Registry(Generic[T]):
 
         What fails is logged.
         """
+        gone = asyncio.Event()
         if self.holds(resident):
             del self._residents[resident.key]
+            self._going[resident.key] = gone
+        try:
+            await self._remove(resident, shutdown)
+            if self._ended and not undone:
+                await self._ended(*resident.key)
+        finally:
+            if self._going.get(resident.key) is gone:
+                del self._going[resident.key]
+            gone.set()
+
+    async def _remove(self, resident: T, shutdown: bool) -> None:
         link = resident.link
+        resident.remove()  # before anything is awaited: a link is released once
         if link is not None:
-            resident.attach(None)  # before anything is awaited: a link is released once
             if shutdown:
                 await self.shut_down(link, resident.bundle)
             await self.links.release(link)
@@ -164,8 +188,6 @@ class Registry(Generic[T]):
             await self.disk(self.bundles.delete, resident.bundle)
         except (OSError, errors.Error) as error:
             log.error("%s: bundle not removed: %s", resident.subject, error)
-        if self._ended and not undone:
-            await self._ended(*resident.key)
 
     async def shut_down(self, link: Link, bundle: Bundle) -> None:
         """Tell a shim that it may go, unless others live behind it."""

@@ -18,7 +18,8 @@ from moorage_tasks_shim.shims import Link
 class Resident(ABC):
     """``link`` is None while the shim is looked for; ``ended`` is set when it is known to be dead.
 
-    ``leaving`` says that the shim was told to go, so that its end is no loss.
+    ``leaving`` says that the shim was told to go, so that its end is no loss; ``removed`` that this was deleted, for
+    those who still hold it.
     """
 
     kind: ClassVar[str]
@@ -34,6 +35,7 @@ class Resident(ABC):
         self.link: Link | None = None
         self.ended: Exit | None = None
         self.leaving = False
+        self.removed = False
         self._changed = asyncio.Event()
 
     @property
@@ -54,9 +56,14 @@ class Resident(ABC):
         self.ended = exited
         self._notify()
 
+    def remove(self) -> None:
+        """It is deleted; everybody gets errors.NotFound."""
+        self.removed = True
+        self.attach(None)
+
     async def call(self, method: str, timeout: float | None = None, **fields: Any) -> Any:
-        """Ask the shim. Raises errors.NotFound once it is dead, errors.Unavailable while it cannot be reached."""
-        if self.ended:
+        """Ask the shim. Raises errors.NotFound once it is gone, errors.Unavailable while it cannot be reached."""
+        if self.ended or self.removed:
             raise self.gone()
         if self.link is None:
             raise errors.Unavailable(f"{self.subject}: its shim is being looked for: unavailable")
@@ -71,7 +78,7 @@ class Resident(ABC):
             except errors.Unavailable:
                 if link is not None and not link.lost:
                     raise
-            while self.link is link and self.ended is None:
+            while self.link is link and not (self.ended or self.removed):
                 await self._changed.wait()
 
     def gone(self) -> errors.NotFound:
@@ -105,19 +112,18 @@ class Waits:
         self._running: dict[str, asyncio.Task[Exit]] = {}
 
     async def share(self, name: str, wait: Any) -> Exit:
-        """What ``wait()`` returns; one that failed is begun again. Cancelling ends this caller's wait only."""
+        """What ``wait()`` returns. Cancelling ends this caller's wait only. One that is over is begun again."""
         running = self._running.get(name)
-        if running is None or (running.done() and (running.cancelled() or running.exception() is not None)):
-            running = asyncio.get_running_loop().create_task(wait())
-            running.add_done_callback(_seen)
-            self._running[name] = running
+        if running is None:
+            running = self._running[name] = asyncio.get_running_loop().create_task(wait())
+            running.add_done_callback(lambda done: self._over(name, done))
         return await asyncio.shield(running)
 
     def forget(self, name: str) -> None:
         self._running.pop(name, None)
 
-
-def _seen(waiting: asyncio.Task[Exit]) -> None:
-    """Every caller may have gone by the time the answer comes; then nobody else looks at its error."""
-    if not waiting.cancelled():
-        waiting.exception()
+    def _over(self, name: str, done: asyncio.Task[Exit]) -> None:
+        if self._running.get(name) is done:  # and not that of a process that has the name since
+            del self._running[name]
+        if not done.cancelled():
+            done.exception()  # every caller may have gone by now, and nobody else look at it
