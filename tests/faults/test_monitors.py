@@ -13,7 +13,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from moorage_sdk import errors
 from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.tasks import Status, Stdio
 from moorage_sys import pidfds
-from moorage_testkit.daemons import Daemon
+from moorage_testkit import kernels
+from moorage_testkit.daemons import Daemon, moorage
 from moorage_testkit.worlds import verify_world
 
 WRITE = """
@@ -39,6 +40,8 @@ while :; do
 done
 """
 SECONDS = 60
+
+Kill = Callable[[], Awaitable[None]]
 
 
 class Output:
@@ -84,16 +87,23 @@ class Node:
 
     async def run(self, id: str, script: str, *, terminal: bool = False) -> int:
         """Start a container and return its pid."""
-        output = self.outputs[id] = Output(self.folder / id)
-        stdio = Stdio(stdout=str(self.folder / id), terminal=terminal)
-        record = Container(
-            id, Runtime("io.containerd.runc.v2"), spec=containers.spec_payload(self._spec(id, script, terminal))
-        )
-        assert output is not None
+        stdio, spec = self._stdio(id, terminal), self._spec(id, script, terminal)
+        record = Container(id, Runtime("io.containerd.runc.v2"), spec=containers.spec_payload(spec))
         async with connect(self.daemon.address, self.namespace) as client:
             await client.containers.create(record)
             await client.tasks.create(id, stdio=stdio)
             return await client.tasks.start(id)
+
+    async def exec(self, id: str, exec_id: str, script: str, *, terminal: bool = False) -> None:
+        """Start one more process in a container; its output is that of ``exec_id``."""
+        stdio, process = self._stdio(exec_id, terminal), self._spec(id, script, terminal)["process"]
+        async with connect(self.daemon.address, self.namespace) as client:
+            await client.tasks.exec(id, exec_id, process, stdio)
+            await client.tasks.start(id, exec_id)
+
+    def _stdio(self, name: str, terminal: bool) -> Stdio:
+        self.outputs[name] = Output(self.folder / name)
+        return Stdio(stdout=str(self.folder / name), terminal=terminal)
 
     def _spec(self, id: str, script: str, terminal: bool) -> dict[str, Any]:
         kinds = ("pid", "ipc", "uts", "mount", "network")
@@ -120,29 +130,36 @@ class Node:
             "linux": {"namespaces": [{"type": kind} for kind in kinds], "cgroupsPath": f"/{self.namespace}/{id}"},
         }
 
-    async def remove(self, id: str) -> None:
-        await self.ask(lambda client: client.tasks.delete(id))
-        await self.ask(lambda client: client.containers.delete(id))
-        self.outputs[id].close()
-
-    async def finish(self, id: str) -> None:
+    async def finish(self, id: str, exec_id: str = "") -> None:
         """Tell a writer to end, and hold its story against what was read and said."""
-        await self.ask(lambda client: client.tasks.kill(id, signal.SIGTERM))
-        exited = await self.ask(lambda client: client.tasks.wait(id))
-        await self.remove(id)
-        lines = self.outputs[id].lines()
+        await self.ask(lambda client: client.tasks.kill(id, signal.SIGTERM, exec_id=exec_id))
+        exited = await self.ask(lambda client: client.tasks.wait(id, exec_id))
+        await self._remove(id, exec_id)
+        lines = self.outputs[exec_id or id].lines()
         count = len(lines) - 1
-        assert lines == [*(f"line {number}" for number in range(1, count + 1)), f"end {count}"], id
+        assert lines == [*(f"line {number}" for number in range(1, count + 1)), f"end {count}"], exec_id or id
         assert exited.status == count % 100 + 1
 
-    async def end_by_itself(self, id: str, chance: random.Random) -> None:
-        """A short life, whose end may come at any moment."""
+    async def _remove(self, id: str, exec_id: str = "") -> None:
+        if exec_id:
+            await self.ask(lambda client: client.tasks.delete_process(id, exec_id))
+        else:
+            await self.ask(lambda client: client.tasks.delete(id))
+            await self.ask(lambda client: client.containers.delete(id))
+        self.outputs[exec_id or id].close()
+
+    async def begin_short(self, id: str, chance: random.Random, terminal: bool) -> int:
+        """A life whose end may come at any moment of the next seconds. Returns the status that it will have."""
         status = chance.randrange(1, 120)
-        await self.run(id, f"sleep {chance.uniform(0, 1.5):.2f}; echo bye; exit {status}")
+        await self.run(id, f"sleep {chance.uniform(0, 2):.2f}; echo bye; exit {status}", terminal=terminal)
+        return status
+
+    async def end_short(self, id: str, *statuses: int) -> None:
+        """It ends with one of these."""
         exited = await self.ask(lambda client: client.tasks.wait(id))
-        assert exited.status == status, id
-        await self.remove(id)
-        assert self.outputs[id].lines() == ["bye"]
+        assert exited.status in statuses, id
+        await self._remove(id)
+        assert self.outputs[id].lines() == ["bye"], id
 
     async def watch(self) -> None:
         """Take note of all exits, until cancelled."""
@@ -227,28 +244,67 @@ def play(node: Node, work: Awaitable[None]) -> None:
     asyncio.run(main())
 
 
-def test_kills_of_the_monitor(node: Node, chance: random.Random, full: bool) -> None:
-    """Adoption is printed: the aim is 2 s for 100 containers."""
-    count, kills = (100, 10) if full else (10, 3)
+async def story(node: Node, chance: random.Random, count: int, kills: Sequence[Kill], *unseen: int) -> None:
+    """Writers that live through all kills, with and without terminals, and at each kill some that end just then.
 
-    async def work() -> None:
-        writers = [f"w{number}" for number in range(count * 3 // 5)]
-        pids = {}
-        for number, id in enumerate(writers):
-            pids[id] = await node.run(id, WRITE, terminal=number % 2 == 1)
-        for turn in range(kills):
-            ends = [f"e{turn}n{number}" for number in range(count * 2 // 5)]
-            ending = [asyncio.create_task(node.end_by_itself(id, chance)) for id in ends]
-            await asyncio.sleep(chance.uniform(0.5, 1.5))
-            await node.kill_monitor()
-            await asyncio.gather(*ending)
-        for id, pid in pids.items():
-            found = await node.ask(lambda client, id=id: client.tasks.get(id))  # type: ignore[misc]
-            assert (found.pid, found.status) == (pid, Status.RUNNING)
-        await asyncio.gather(*map(node.finish, writers))
+    With ``unseen``, statuses of what ends while nobody lives to see it, there are no terminals and no execs.
+    """
+    terminals = not unseen
+    writers = [f"w{number}" for number in range(count * 3 // 5)]
+    running = (node.run(id, WRITE, terminal=terminals and id[-1] in "13579") for id in writers)
+    pids = dict(zip(writers, await asyncio.gather(*running), strict=True))
+    execs = [(writers[number], f"x{number}") for number in range(2 if terminals else 0)]
+    for id, exec_id in execs:
+        await node.exec(id, exec_id, WRITE, terminal=exec_id == "x1")
+    for turn, kill in enumerate(kills):
+        ids = [f"e{turn}n{number}" for number in range(count * 2 // 5)]
+        short = await asyncio.gather(*(node.begin_short(id, chance, terminals and id[-1] in "02468") for id in ids))
+        await asyncio.sleep(chance.uniform(0, 1))
+        await kill()
+        await asyncio.gather(*(node.end_short(id, status, *unseen) for id, status in zip(ids, short, strict=True)))
+    for id, pid in pids.items():
+        found = await node.ask(lambda client, id=id: client.tasks.get(id))  # type: ignore[misc]
+        assert (found.pid, found.status) == (pid, Status.RUNNING)
+    await asyncio.gather(*(node.finish(*each) for each in execs))
+    await asyncio.gather(*map(node.finish, writers))
 
-    play(node, work())
+
+def check_world(node: Node) -> None:
     print("adopted after", [f"{each:.2f}" for each in node.took])
+    verify_world(node.daemon.world).assert_clean()
+
+
+def test_kills_of_the_monitor(node: Node, chance: random.Random, full: bool) -> None:
+    """How long adoption took is printed: the aim is 2 s for 100 containers."""
+    count, kills = (100, 10) if full else (10, 3)
+    play(node, story(node, chance, count, [node.kill_monitor] * kills))
     assert max(Counter(node.exits).values()) == 1
     assert {id for id, _ in node.exits} == set(node.outputs)
-    verify_world(node.daemon.world).assert_clean()
+    check_world(node)
+
+
+@pytest.mark.full
+def test_kills_of_either_in_turn(node: Node, chance: random.Random, full: bool) -> None:
+    count, kills = (100, 100) if full else (10, 6)
+    play(node, story(node, chance, count, [node.kill_monitor, node.kill_daemon] * (kills // 2)))
+    check_world(node)
+
+
+def test_kills_of_both_at_once(node: Node, chance: random.Random, full: bool) -> None:
+    """What ended while neither lived is told as 255, with the reason in the log."""
+    count, kills = (100, 20) if full else (5, 1)
+    play(node, story(node, chance, count, [node.kill_both] * kills, 255))
+    check_world(node)
+
+
+@pytest.mark.skipif(not kernels.supported(), reason="needs a machine whose calls are known")
+def test_kills_of_the_monitor_on_an_old_kernel(
+    base: Path, namespace: str, rootfs: Path, chance: random.Random, full: bool
+) -> None:
+    """Where no pidfd tells how its process ended the daemon is the parent of what the monitor leaves."""
+    with Daemon(kernels.without_exit_info(moorage()), base, namespaces=[namespace]) as daemon:
+        (base / "fifos").mkdir()
+        node = Node(daemon, namespace, rootfs, base / "fifos")
+        play(node, story(node, chance, 50 if full else 5, [node.kill_monitor] * (10 if full else 2)))
+        assert daemon.log.read_text().count("does not tell how a foreign process ended") == 1
+        check_world(node)

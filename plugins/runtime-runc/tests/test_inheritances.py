@@ -15,7 +15,7 @@ def test_a_successor_reads_what_was_written() -> None:
     held = inheritances.grouped({"ns/c//pidfd": 5, "ns/c//stdout": 6, "ns/c/e/pidfd": 7})
     assert held == {"ns/c//": {"pidfd": 5, "stdout": 6}, "ns/c/e/": {"pidfd": 7}}
     server = Handover(((Path("/run/m.sock"), 8, (("k", "v"),)),), ((9, (), b"\x00\xff"),))
-    left = Inheritance(held, server, 10, 11, (1024, 4096), 2)
+    left = Inheritance(held, ("ns/c//",), server, 10, 11, (1024, 4096), 2)
     assert sorted(left.descriptors) == [5, 6, 7, 8, 9, 10, 11]
     fd = inheritances.write(left)
     assert not os.get_inheritable(fd)

@@ -97,17 +97,17 @@ def _find(tasks: Tasks, container: Container, process: Process, inheritance: Inh
             _adopt_streams(tasks, container, process, held)
         return
     try:
-        process.follow(_watch(tasks, process, pidfd))
+        process.follow(_watch(tasks, process, pidfd, _reaped_as(container, process, inheritance)))
     except ProcessLookupError:
         log.warning("process %s, pid %d: ended unseen, its status is told as 255", process.id, process.pid)
         process.watch = reapers.lost(process.pid)
     _adopt_streams(tasks, container, process, held)
 
 
-def _watch(tasks: Tasks, process: Process, pidfd: int) -> Watch:
+def _watch(tasks: Tasks, process: Process, pidfd: int, reaped_as: str) -> Watch:
     """Through the descriptor that was left to us, which also tells of an end that came meanwhile, or by its pid."""
     reaper = tasks.host.reaper
-    return reaper.adopt(process.pid, pidfd) if pidfd >= 0 else reaper.watch(process.pid, process.started)
+    return reaper.adopt(process.pid, pidfd, reaped_as) if pidfd >= 0 else reaper.watch(process.pid, process.started)
 
 
 def _adopt_streams(tasks: Tasks, container: Container, process: Process, held: dict[str, int]) -> None:
@@ -121,6 +121,12 @@ def _ids(container: Container, process: Process) -> tuple[str, str, str]:
 
 def _name(container: Container, process: Process) -> str:
     return escrows.name(*_ids(container, process))
+
+
+def _reaped_as(container: Container, process: Process, inheritance: Inheritance) -> str:
+    """Its name if the daemon will tell how it ends."""
+    name = _name(container, process)
+    return name if name in inheritance.reaped else ""
 
 
 def _close(*descriptors: int) -> None:
@@ -170,7 +176,7 @@ def _look_for_exec(tasks: Tasks, container: Container, process: Process, inherit
         process.pid = read_pid(path)
         if pidfd < 0 and process.pid not in container.pids():
             raise ProcessLookupError
-        process.follow(_watch(tasks, process, pidfd))
+        process.follow(_watch(tasks, process, pidfd, _reaped_as(container, process, inheritance)))
         process.started = pidfds.start_time(process.pid) if pidfd < 0 else 0
     except (errors.Internal, ProcessLookupError):
         process.pid = 0

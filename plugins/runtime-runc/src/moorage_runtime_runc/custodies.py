@@ -21,13 +21,15 @@ SHARE = 2
 
 
 class Custody:
-    """Calls ``lost`` when a connection has ended by itself, which is how the death of a monitor is known at once.
+    """Calls ``lost`` when a connection has ended by itself, which is how the death of a monitor is known at once, and
+    ``dropped`` with the keys of what is not needed any more.
 
     Descriptors of an earlier connection are kept until the next one has put everything that there is.
     """
 
-    def __init__(self, lost: Callable[[], None]) -> None:
+    def __init__(self, lost: Callable[[], None], dropped: Callable[[tuple[str, ...]], None] | None = None) -> None:
         self._lost = lost
+        self._dropped = dropped
         self._connection: socket.socket | None = None
         self._earlier: dict[str, int] = {}
         self._present: dict[str, int] = {}
@@ -50,6 +52,14 @@ class Custody:
         self._connection = connection
         self._warned = False
         asyncio.get_running_loop().add_reader(connection, self._readable)
+
+    def tell(self, message: Message) -> None:
+        """Say something to the monitor, if one is there; who comes later has to be told again."""
+        if self._connection is not None:
+            try:
+                escrows.send(self._connection, message)
+            except OSError as error:
+                log.warning("escrow: %s: %s not told", error.strerror, message.verb)
 
     def catch_up(self) -> None:
         """Read what is there to be read, the end of the connection too, before the loop comes to it."""
@@ -79,6 +89,8 @@ class Custody:
             self._put(message.keys, descriptors)
         elif message.verb == escrows.DROP:
             self._drop(message.keys)
+            if self._dropped is not None:
+                self._dropped(message.keys)
             escrows.send(connection, Message(escrows.TAKEN, number=message.number))
         elif message.verb == escrows.COMPLETE:
             self._clear(self._earlier)

@@ -28,11 +28,14 @@ _BATCH = 200
 class Deposits:
     """``state`` says what there is of one process; the rest follows from the difference.
 
+    ``ended`` is called with what a daemon tells of a process: its name, exit code, and when it ended in nanoseconds.
+
     A message that does not fit into the daemon's queue waits, and the descriptors for it are looked up when it goes:
     whoever closes one has stated before that it is none of them any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[str, int, int], None] | None = None) -> None:
+        self._ended = ended
         self._held: dict[str, dict[str, int]] = {}
         self._listener: socket.socket | None = None
         self._connection: socket.socket | None = None
@@ -154,14 +157,19 @@ class Deposits:
         assert self._connection is not None
         try:
             while (received := escrows.receive(self._connection)) is not None:
-                message, _ = received
-                if message.verb == escrows.TAKEN and message.number == self._number:
-                    self._settled.set()
+                self._heard(received[0])
         except BlockingIOError:
             return
         except (OSError, errors.DataLoss) as error:
             log.warning("escrow: %s", error)
         self._disconnect()
+
+    def _heard(self, message: Message) -> None:
+        if message.verb == escrows.TAKEN and message.number == self._number:
+            self._settled.set()
+        elif message.verb == escrows.ENDED and self._ended is not None:
+            for name in message.keys:
+                self._ended(name, message.number, message.at)
 
     def _disconnect(self) -> None:
         if self._connection is None:

@@ -8,6 +8,7 @@ queue, and outlives the sender. A message is a JSON array: verb, keys, number, t
 - ``drop``: those are not needed any more. It is numbered.
 - ``complete``: everything there is was put, on a connection that has just been made.
 - ``taken``: the daemon's answer to a drop, with its number.
+- ``ended``: the daemon has learned how a process ended (``orphans``); the key is its name, the number its exit code.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from moorage_sdk import errors
 
-PUT, DROP, COMPLETE, TAKEN = "put", "drop", "complete", "taken"
+PUT, DROP, COMPLETE, TAKEN, ENDED = "put", "drop", "complete", "taken", "ended"
 
 PROCESS = "pidfd"
 """The role of the descriptor of a process itself, beside those that ``Streams.held`` names."""

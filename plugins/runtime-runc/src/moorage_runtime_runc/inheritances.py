@@ -22,12 +22,15 @@ from moorage_ttrpc.servers import Handover
 class Inheritance:
     """``held`` are descriptors by the name of their process and their role there (``escrows``).
 
+    ``reaped`` are the names of processes that are the daemon's children: it tells by the escrow how those end.
+
     The rest only comes from a monitor that gives way: what its server had open, the socket of its escrow and its lock
     on the state directory (-1 for none), the limit of open files that it was itself started with, and how often it
     gave way before.
     """
 
     held: dict[str, dict[str, int]] = field(default_factory=dict)
+    reaped: tuple[str, ...] = ()
     server: Handover = field(default_factory=Handover)
     escrow: int = -1
     lock: int = -1
@@ -86,9 +89,9 @@ def read(fd: int) -> Inheritance:
         files = data.pop("files")
         listeners = tuple((Path(path), fd, _pairs(pairs)) for path, fd, pairs in data.pop("listeners"))
         connections = tuple((fd, _pairs(pairs), bytes.fromhex(early)) for fd, pairs, early in data.pop("connections"))
-        return Inheritance(
-            **data, server=Handover(listeners, connections), files=(files[0], files[1]) if files else None
-        )
+        data["reaped"] = tuple(data["reaped"])
+        limit = (files[0], files[1]) if files else None
+        return Inheritance(**data, server=Handover(listeners, connections), files=limit)
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise errors.DataLoss(f"inheritance: {error}") from error
 

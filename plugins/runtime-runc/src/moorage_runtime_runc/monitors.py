@@ -86,7 +86,7 @@ class Monitor:
         self._journal = Journal(told.state / "events")
         self._publisher = Publisher(self._journal, told.events)
         self._index = Index(told.state / "tasks")
-        self._deposits = Deposits()
+        self._deposits = Deposits(self._reaper.told)
         host = Host(self._reaper, self._spawner, told.state, told.relay, self._deposits, binary=told.binary)
         self._tasks = Tasks(host, self._publisher, self._index, self._ooms)
         self._sandboxes = Sandboxes(Index(told.state / "sandboxes"))

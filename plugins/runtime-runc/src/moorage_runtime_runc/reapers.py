@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -19,8 +20,13 @@ from pathlib import Path
 
 from moorage_sys import pidfds
 
+log = logging.getLogger(__name__)
+
 UNKNOWN = 255
 """The exit status of a process whose end nobody could see (UnknownExitStatus in containerd)."""
+
+PATIENCE = 5.0
+"""Seconds that whoever reaps a process for us gets to tell how it ended."""
 
 _SWEEP_DELAY = 0.05
 
@@ -40,6 +46,7 @@ class Watch:
     pid: int
     fd: int
     ended: asyncio.Future[Ended]
+    reaped_as: str = ""
 
     def signal(self, number: int) -> None:
         """Raises ProcessLookupError if it has ended, OSError."""
@@ -66,6 +73,7 @@ class Reaper:
         self._sweeping: asyncio.TimerHandle | None = None
         self._hangups = select.epoll()
         self._waiting: dict[int, Watch] = {}
+        self._ends: dict[str, Ended] = {}
 
     def start(self) -> None:
         self._loop.add_signal_handler(signal.SIGCHLD, self._schedule)
@@ -92,13 +100,22 @@ class Reaper:
         """
         return self.adopt(pid, os.pidfd_open(pid) if started is None else pidfds.open_checked(pid, started))
 
-    def adopt(self, pid: int, fd: int) -> Watch:
-        """Watch the process that a pidfd stands for, which is owned from now on; it may have ended long ago."""
-        watch = Watch(pid, fd, self._loop.create_future())
+    def adopt(self, pid: int, fd: int, reaped_as: str = "") -> Watch:
+        """Watch the process that a pidfd stands for, which is owned from now on; it may have ended long ago.
+
+        ``reaped_as`` is its name if somebody reaps it who will call ``told``.
+        """
+        watch = Watch(pid, fd, self._loop.create_future(), reaped_as)
         self._watches[pid] = watch
         self._orphans.pop(pid, None)
         self._loop.add_reader(fd, self._readable, watch)
         return watch
+
+    def told(self, name: str, code: int, at: int) -> None:
+        """The parent of a process has learned how it ended."""
+        self._ends[name] = Ended(code, at)
+        for watch in [each for each in self._watches.values() if each.reaped_as == name]:
+            self._finish(watch, code, at)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -130,7 +147,17 @@ class Reaper:
             self._waiting[watch.fd] = watch
             self._hangups.register(watch.fd, 0)
             return
+        if watch.reaped_as and not pidfds.has_exit_info():
+            if (known := self._ends.get(watch.reaped_as)) is not None:
+                self._finish(watch, known.code, known.at)
+            else:
+                self._loop.call_later(PATIENCE, self._give_up, watch)
+            return
         self._finish(watch, self._told(watch))
+
+    def _give_up(self, watch: Watch) -> None:
+        if not watch.ended.done():
+            self._finish(watch, self._told(watch))
 
     def _hung_up(self) -> None:
         for fd, _ in self._hangups.poll(0):
@@ -140,13 +167,15 @@ class Reaper:
 
     def _told(self, watch: Watch) -> int:
         known = pidfds.exit_info(watch.fd) if pidfds.has_exit_info() else None
+        if known is None:
+            log.warning("process %d: has ended as nobody's child, its status is told as %d", watch.pid, UNKNOWN)
         return UNKNOWN if known is None else known.code
 
-    def _finish(self, watch: Watch, code: int) -> None:
-        at = time.time_ns()
+    def _finish(self, watch: Watch, code: int, at: int = 0) -> None:
         self._forget(watch)
+        self._ends.pop(watch.reaped_as, None)
         if not watch.ended.done():
-            watch.ended.set_result(Ended(code, at))
+            watch.ended.set_result(Ended(code, at or time.time_ns()))
 
     def _forget(self, watch: Watch) -> None:
         self._loop.remove_reader(watch.fd)

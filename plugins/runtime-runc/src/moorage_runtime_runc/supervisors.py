@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from moorage_runtime_runc import escrows, inheritances, upgrades
 from moorage_runtime_runc.custodies import Custody
+from moorage_runtime_runc.escrows import Message
 from moorage_runtime_runc.inheritances import Inheritance
+from moorage_runtime_runc.orphans import Orphans
 from moorage_runtime_runc.shims import LOCKED, MONITOR
 from moorage_runtime_runc.spawns import environment
 from moorage_sdk import errors
@@ -33,6 +36,9 @@ NAMES = ("io.containerd.runc.v2", "io.containerd.moorage.v2")
 
 _SHORT_FOLDER = Path("/run/moorage")
 _MAX_LOG = 4 << 20
+
+_DEATH = 2.0
+"""Seconds between the end of an escrow and that of its monitor, at most."""
 
 _ATTEMPTS, _PAUSE = 6, 10.0
 """How often a monitor that is busy is asked to give way, and after how many seconds again."""
@@ -73,11 +79,12 @@ class MonitorRuntime(Runtime):
         self._timeout = timeout
         self._starting = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._answered = False
-        self._custody = Custody(self._lost)
+        self._orphans = Orphans(self._ended)
+        self._custody = Custody(self._lost, self._orphans.forget)
         self._replacing: asyncio.Task[None] | None = None
         self._modernising: asyncio.Task[None] | None = None
         self._closed = False
+        self._reaped: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Let go of the monitor and of what it has entrusted to us; it and its containers live on."""
@@ -86,6 +93,7 @@ class MonitorRuntime(Runtime):
             if task is not None:
                 task.cancel()
         self._custody.close()
+        self._orphans.close()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,13 +129,12 @@ class MonitorRuntime(Runtime):
         """Raises errors.Unavailable if no monitor answers in time."""
         async with self._starting:
             self._custody.catch_up()
-            # One that holds its escrow open, or that we started, needs no question before each container.
-            if self._answered and (self._custody.connected or self._lives()):
+            # One that holds its escrow open needs no question before each container.
+            if self._custody.connected:
                 return
             found = self._answers()
             if not found:
                 await self._begin()
-            self._answered = True
             self._take_custody()
             if found and not self._lives() and self._modernising is None:
                 self._modernising = asyncio.get_running_loop().create_task(self._modernise())
@@ -135,6 +142,7 @@ class MonitorRuntime(Runtime):
     async def _begin(self) -> None:
         if self._custody.held:
             log.warning("node monitor: gone, and containers are left: starting another")
+            await self._inherit()
         self._spawn()
         try:
             async with asyncio.timeout(self._timeout):
@@ -150,18 +158,37 @@ class MonitorRuntime(Runtime):
             self._custody.connect(escrows.beside(self._place.socket))
         except errors.Unavailable as error:
             log.warning("node monitor: terminals and exit statuses will not survive its death: %s", error)
+            return
+        for name, (code, at) in self._orphans.ended.items():
+            self._ended(name, code, at)
 
     def _lost(self) -> None:
         """The escrow has ended, and with it the monitor; or it gives way to a successor, whom we find there already."""
-        self._answered = False
         if self._custody.held and not self._closed:
             self._replacing = asyncio.get_running_loop().create_task(self._replace())
 
     async def _replace(self) -> None:
-        try:
-            await self._ensure()
-        except errors.Error as error:
-            log.error("%s", error)  # whoever looks for one of its containers tries again
+        """Until there is one; a monitor that dies may still seem to listen."""
+        while not self._custody.connected:
+            try:
+                await self._ensure()
+            except errors.Error as error:
+                log.error("%s", error)
+            await asyncio.sleep(0.1)
+
+    async def _inherit(self) -> None:
+        """Where the kernel asks for it, become the parent of what is left, which is so once the dead one is reaped."""
+        self._reaped = ()
+        if self._process is None or not self._orphans.needed:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DEATH):
+                while self._process.poll() is None:
+                    await asyncio.sleep(0.005)
+        self._reaped = tuple(self._orphans.adopt(self._process.pid, self._custody.held))
+
+    def _ended(self, name: str, code: int, at: int) -> None:
+        self._custody.tell(Message(escrows.ENDED, (name,), code, at))
 
     async def _modernise(self) -> None:
         """Ask a monitor that another daemon has started to become one of our version."""
@@ -208,7 +235,7 @@ class MonitorRuntime(Runtime):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         output = os.open(self._log(), flags, 0o600)
         held = self._custody.held
-        will = inheritances.write(Inheritance(inheritances.grouped(held)))
+        will = inheritances.write(Inheritance(inheritances.grouped(held), self._reaped))
         try:
             if os.fstat(output).st_size > _MAX_LOG:
                 os.ftruncate(output, 0)
