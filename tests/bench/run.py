@@ -20,8 +20,10 @@ from pathlib import Path
 import bare
 import calls
 import crowds
+import latencies
 import lives
 import memories
+import outputs
 import pulls
 import pushes
 import runs
@@ -40,6 +42,8 @@ MEASURES: dict[str, Callable[[sides.Bench], Sequence[Row]]] = {
     "memory": memories.measure,
     "bare": bare.measure,
     "lives": lives.measure,
+    "latencies": latencies.measure,
+    "outputs": outputs.measure,
     "crowds": crowds.measure,
     "calls": calls.measure,
 }

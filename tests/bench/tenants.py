@@ -19,7 +19,6 @@ from moorage_sdk.containers import Container
 from moorage_sdk.mounts import Mount
 
 _PATH = "/containerd.services.tasks.v1.Tasks/"
-_MODEL = "model"
 _KEEP = {"containerd.io/gc.root": "bench"}
 
 
@@ -36,25 +35,26 @@ class Room:
 def rooms(side: Side, ids: Sequence[str], *words: str, terminal: bool = False) -> Iterator[list[Room]]:
     """Containers for the length of a ``with`` block, each as ``ctr`` makes them."""
     tty = ["--tty"] if terminal else []
-    side.ctr("containers", "create", *tty, BUSYBOX, _MODEL, *words)
+    model = f"{ids[0]}-model"
+    side.ctr("containers", "create", *tty, BUSYBOX, model, *words)
     try:
-        yield asyncio.run(_furnish(side, ids))
+        yield asyncio.run(_furnish(side, model, ids))
     finally:
         asyncio.run(_clear(side, ids))
-        side.ctr("containers", "rm", _MODEL)
+        side.ctr("containers", "rm", model)
 
 
-async def _furnish(side: Side, ids: Sequence[str]) -> list[Room]:
+async def _furnish(side: Side, model: str, ids: Sequence[str]) -> list[Room]:
     async with connect(side.daemon.address, side.name) as client:
-        model = await client.containers.get(_MODEL)
-        return [await _room(client, model, id) for id in ids]
+        container = await client.containers.get(model)
+        return [await _room(client, container, id) for id in ids]
 
 
 async def _room(client: Client, model: Container, id: str) -> Room:
     spec = spec_of(model)
-    spec["linux"]["cgroupsPath"] = spec["linux"]["cgroupsPath"].replace(_MODEL, id)
+    spec["linux"]["cgroupsPath"] = spec["linux"]["cgroupsPath"].replace(model.id, id)
     snapshots = client.snapshots(model.snapshotter)
-    parent = (await snapshots.stat(_MODEL)).parent
+    parent = (await snapshots.stat(model.snapshot_key)).parent
     rootfs = await snapshots.prepare(id, parent, _KEEP)
     await client.containers.create(replace(model, id=id, snapshot_key=id, spec=spec_payload(spec)))
     return Room(id, rootfs, spec)
@@ -99,6 +99,7 @@ class Tenant:
                 container_id=self.room.id,
                 rootfs=mounts.to_messages(self.room.rootfs),
                 stdout=stdout,
+                stderr="" if terminal else stdout,  # one alone is more than containerd 1.6 can bear
                 terminal=terminal,
                 options=self._options,
             ),
