@@ -286,7 +286,7 @@ def test_options_reach_the_runtime(
             await life.ask("Start")
             assert (root / "wire" / life.id).is_dir()
             assert life.id in [each.id for each in (await client.ask("tasks", "List", {})).tasks]
-            assert (await life.metrics()).pids.current == 1  # the cgroup is found by the process, whoever made it
+            assert (await life.metrics()).pids.current > 0  # the cgroup is found by the process, whoever made it
         calls = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
         created = [line for line in calls if "create" in line]
         assert len(created) == 1 and words in created[0]
