@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from moorage_sdk import errors
 from moorage_sdk.events import Payload
 from moorage_services.drains import Drain
 from moorage_services.events import FORWARDING, EventService, Forwarding
+from moorage_services.receipts import Receipts
 from moorage_testkit.fakes.events import MemoryExchange
 
 EXIT = typeurls.pack(payload_types.TaskExit(container_id="web", exit_status=3))
@@ -174,19 +176,15 @@ def test_shims_deliver_by_ttrpc() -> None:
     asyncio.run(run())
 
 
-def test_a_numbered_event_that_comes_again_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_numbered_event_that_comes_again_is_taken_once_by_the_next_daemon_too(tmp_path: Path) -> None:
     async def run() -> None:
         exchange = MemoryExchange()
-        service = Forwarding(exchange)
-        for at in (5, 5, 6, 5):
-            request = ttrpc_events.ForwardRequest(envelope=envelope(timestamp=timestamps.to_message(at)))
-            await service.forward(request, delivery("1"))
-        assert [each.timestamp for each in exchange.log] == [5, 6]
-        monkeypatch.setattr("moorage_services.events.REMEMBERED", 2)
-        for at in range(10, 20):
-            request = ttrpc_events.ForwardRequest(envelope=envelope(timestamp=timestamps.to_message(at)))
-            await service.forward(request, delivery("1"))
-        assert len(service._recent) <= 3
+        for times in ((5, 5, 6, 5), (6, 7), (5, 7)):
+            service = Forwarding(exchange, Receipts(tmp_path / "taken"))  # the one before was killed
+            for at in times:
+                request = ttrpc_events.ForwardRequest(envelope=envelope(timestamp=timestamps.to_message(at)))
+                await service.forward(request, delivery("1"))
+        assert [each.timestamp for each in exchange.log] == [5, 6, 7]
 
     asyncio.run(run())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,15 +16,13 @@ from moorage_sdk.events import Envelope, Exchange
 from moorage_sdk.services import Service
 from moorage_services.calls import Call, Handler
 from moorage_services.drains import Drain
+from moorage_services.receipts import Receipts
 from moorage_ttrpc import methods as ttrpc
 
 FORWARDING = "containerd.services.events.ttrpc.v1.Events"
 
 NUMBER = "moorage-event-number"
 """Metadata of an event that its sender keeps, and sends again, until it has been answered."""
-
-REMEMBERED = 4096
-"""Events among which one that came twice is recognised."""
 
 
 class EventService:
@@ -70,12 +67,12 @@ class Forwarding(Service):
     """Where shims send the events of their tasks (``<grpc address>.ttrpc``).
 
     A sender that numbers its events sends one again when its connection broke before the answer. Such an event is the
-    same to the byte, down to the nanoseconds of its time, and is taken once.
+    same to the byte, down to the nanoseconds of its time, and is taken once, whatever became of us in between.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, receipts: Receipts | None = None) -> None:
         self._exchange = exchange
-        self._recent: OrderedDict[bytes, None] = OrderedDict()
+        self._receipts = Receipts() if receipts is None else receipts
 
     @property
     def transport(self) -> str:
@@ -90,18 +87,14 @@ class Forwarding(Service):
         return ({FORWARDING: ttrpc.bind(methods.service(FORWARDING).methods, {"Forward": self.forward})},)
 
     async def forward(self, request: ttrpc_events.ForwardRequest, call: ttrpc.Call) -> Empty:
-        event = hashlib.sha256(request.SerializeToString(deterministic=True)).digest() if call.value(NUMBER) else b""
-        if event not in self._recent:
+        if not call.value(NUMBER):
             self._exchange.forward(from_message(request.envelope))
-        if event:
-            self._remember(event)
+            return Empty()
+        event = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        if event not in self._receipts:
+            self._exchange.forward(from_message(request.envelope))
+            self._receipts.add(event)
         return Empty()
-
-    def _remember(self, event: bytes) -> None:
-        """Only once it was taken: an event that was refused may come again."""
-        self._recent[event] = None
-        if len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
 
 
 def _matcher(wanted: Sequence[str]) -> Callable[[Envelope], bool]:

@@ -35,6 +35,7 @@ from moorage_services.leases import LeaseService
 from moorage_services.mounts import MountService
 from moorage_services.namespaces import NamespaceService
 from moorage_services.pools import Pool, Pools
+from moorage_services.receipts import Receipts
 from moorage_services.registers import Streams
 from moorage_services.sandboxers import SandboxerService
 from moorage_services.sandboxes import SandboxService
@@ -93,7 +94,9 @@ def make_events(ctx: InitContext, config: NoConfig) -> Service:
 
 
 def make_forwarding(ctx: InitContext, config: NoConfig) -> Service:
-    return Forwarding(ctx.one(EXCHANGE))
+    receipts = Receipts(ctx.state / "taken")
+    ctx.on_close(receipts.close)
+    return Forwarding(ctx.one(EXCHANGE), receipts)
 
 
 def make_gc(ctx: InitContext, config: NoConfig) -> Service:
