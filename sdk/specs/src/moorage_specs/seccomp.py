@@ -6,7 +6,6 @@ Decisions are those of ``contrib/seccomp/seccomp_default.go`` in containerd v2.3
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,9 @@ PERSONALITIES = (0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 
 NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 """linux/sched.h: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
+
+AF_ALG, AF_VSOCK = 38, 40
+"""linux/socket.h; as plain numbers, for a profile is a document."""
 
 _TRACING_SINCE = (4, 8)
 
@@ -72,10 +74,10 @@ def _sockets() -> Iterator[dict[str, Any]]:
     They are three ranges that leave the two out: runc makes an "or" of two conditions for one argument, so "neither
     this nor that" would allow both, and a refusal beside a wider permission may never be reached in libseccomp.
     """
-    yield _allow("socket", 0, socket.AF_ALG, "SCMP_CMP_LT")
-    for family in range(socket.AF_ALG + 1, socket.AF_VSOCK):
+    yield _allow("socket", 0, AF_ALG, "SCMP_CMP_LT")
+    for family in range(AF_ALG + 1, AF_VSOCK):
         yield _allow("socket", 0, family, "SCMP_CMP_EQ")
-    yield _allow("socket", 0, socket.AF_VSOCK, "SCMP_CMP_GT")
+    yield _allow("socket", 0, AF_VSOCK, "SCMP_CMP_GT")
 
 
 def _clones(architecture: str) -> Iterator[dict[str, Any]]:
