@@ -6,12 +6,14 @@ Everything runs as root against the host's runc and busybox. ``MOORAGE_SCALE=ful
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +100,21 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout = Layout(tmp_path_factory.mktemp("archive"))
     layout.tag(BUSYBOX, images.busybox(layout))
     return images.archive(layout, layout.path.with_suffix(".tar"))
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a container without an image: its root is a directory of the host with busybox in it, for all to read."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "rootfs" / "bin").mkdir(parents=True)
+    shutil.copy("/bin/busybox", folder / "rootfs" / "bin" / "busybox")
+    for applet in ("sh", "sleep", "cat", "usleep"):
+        (folder / "rootfs" / "bin" / applet).symlink_to("busybox")
+    subprocess.run(["runc", "spec"], cwd=folder, check=True)
+    made: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    made["root"] = {"path": str(folder / "rootfs"), "readonly": True}
+    made["process"]["terminal"] = False
+    return made
 
 
 @pytest.fixture(scope="session")
