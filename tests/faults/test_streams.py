@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from moorage_sdk.containers import Container, Runtime
 from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import Status, Stdio
 from moorage_sys import mounts, pidfds
+from moorage_testkit import daemons
 from moorage_testkit.daemons import Daemon, wait_until
 
 COUNT = """
@@ -107,14 +108,19 @@ def process(script: str, terminal: bool) -> dict[str, Any]:
 
 
 @pytest.fixture
-def scene(daemon: Daemon, namespace: str, base: Path) -> Iterator[Scene]:
+def rootfs(base: Path) -> Path:
     rootfs = base / "rootfs"
     for each in ("bin", "proc", "dev", "sys"):
         (rootfs / each).mkdir(parents=True)
     shutil.copy2(shutil.which("busybox") or "busybox", rootfs / "bin" / "busybox")
     for applet in ("sh", "sleep", "echo", "head", "tr", "stty"):
         (rootfs / "bin" / applet).symlink_to("busybox")
-    yield Scene(daemon, namespace, rootfs)
+    return rootfs
+
+
+@pytest.fixture
+def scene(daemon: Daemon, namespace: str, rootfs: Path) -> Scene:
+    return Scene(daemon, namespace, rootfs)
 
 
 def story(lines: list[str]) -> None:
@@ -155,6 +161,62 @@ def test_kills(scene: Scene, base: Path, chance: random.Random, full: bool) -> N
     story("".join(text if kind == "P" else text + "\n" for _, _, kind, text in parts).splitlines())
 
 
+class Reader(threading.Thread):
+    """Takes what comes from a FIFO, whoever writes to it, until it is asked for all."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._data = bytearray()
+        self._asked = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._read() or not self._asked.wait(0.01):
+            pass
+
+    def _read(self) -> bool:
+        """Whether there is nothing any more."""
+        with suppress(BlockingIOError):
+            data = os.read(self._fd, 1 << 16)
+            self._data += data
+            return not data
+        return True
+
+    def all(self) -> bytes:
+        self._asked.set()
+        self.join(20)
+        os.close(self._fd)
+        return bytes(self._data)
+
+
+def test_both_killed_at_once_where_output_is_relayed(
+    base: Path, namespace: str, rootfs: Path, chance: random.Random
+) -> None:
+    """Nobody has the other end of the pipes then but init itself. Who reads the FIFO meets an end that is none, and what
+    was on its way into a log may be lost with us.
+    """
+    config = '[plugins."io.containerd.runtime.v1.runc"]\nrelay = true\n'
+    out, log = base / "out", base / "log"
+    os.mkfifo(out)
+    with Daemon(daemons.moorage(config), base, namespaces=[namespace]) as daemon:
+        scene, reader = Scene(daemon, namespace, rootfs), Reader(out)
+        asyncio.run(scene.start("one", COUNT, str(out)))
+        asyncio.run(scene.start("two", COUNT, f"cri-log://{log}"))
+        asyncio.run(asyncio.sleep(chance.uniform(0.3, 0.6)))
+        os.kill(scene.monitor(), signal.SIGKILL)
+        daemon.kill()
+        asyncio.run(asyncio.sleep(0.3))
+        daemon.start()
+        asyncio.run(scene.answers("one", "two"))
+        asyncio.run(asyncio.sleep(0.3))
+        asyncio.run(scene.finish("one", "two"))
+        story(reader.all().decode().splitlines())
+        entries = [line.split(" ", 3) for line in log.read_text().splitlines()]
+        told = [text for _, name, _, text in entries if name == "stdout"]
+        assert len(set(told)) == len(told) and told[-1].startswith("end ")
+
+
 def test_a_full_disk_stops_no_container(scene: Scene, base: Path) -> None:
     disk = base / "disk"
     disk.mkdir()
@@ -189,16 +251,16 @@ async def ended(scene: Scene) -> None:
         await client.containers.delete("web")
 
 
-@pytest.mark.parametrize("path", ["/link", "/../log", "/fifo"])
-def test_a_log_that_leads_elsewhere_is_refused(scene: Scene, base: Path, path: str) -> None:
+def test_a_log_that_leads_elsewhere_is_refused(scene: Scene, base: Path) -> None:
     (base / "link").symlink_to("/etc/passwd")
     os.mkfifo(base / "fifo")
 
     async def main() -> None:
-        with pytest.raises(errors.InvalidArgument, match=r"not a regular file|in its path"):
-            await scene.start("web", "true", f"cri-log://{base}{path}")
-        async with connect(scene.daemon.address, scene.namespace) as client:
-            await client.containers.delete("web")
+        for path in ("link", "../log", "fifo"):
+            with pytest.raises(errors.InvalidArgument, match=r"not a regular file|in its path"):
+                await scene.start("web", "true", f"cri-log://{base}/{path}")
+            async with connect(scene.daemon.address, scene.namespace) as client:
+                await client.containers.delete("web")
 
     asyncio.run(main())
 

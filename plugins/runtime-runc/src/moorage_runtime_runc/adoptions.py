@@ -112,7 +112,7 @@ def _watch(tasks: Tasks, process: Process, pidfd: int, reaped_as: str) -> Watch:
 
 def _adopt_streams(tasks: Tasks, container: Container, process: Process, held: dict[str, int]) -> None:
     process.entrust(process.streams, tasks.host.deposits.keeper(*_ids(container, process)))
-    process.streams.adopt(process.stdio, held, stdin_open=process.stdin_open)
+    process.streams.adopt(process.stdio, held, stdin_open=process.stdin_open, pid=process.pid)
 
 
 def _ids(container: Container, process: Process) -> tuple[str, str, str]:

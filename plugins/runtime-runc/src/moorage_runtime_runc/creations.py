@@ -100,7 +100,7 @@ async def _mount(container: Container, creation: Creation) -> None:
 async def _open_streams(container: Container, creation: Creation, host: Host) -> None:
     owner = streams.Owner(container.namespace, container.id, container.settings.io_uid, container.settings.io_gid)
     relay = host.relay or container.traits.labelled
-    opened = await openings.open_streams(creation.stdio, owner, host, relay=relay)
+    opened = await openings.open_streams(creation.stdio, owner, host, relay=relay, lasting=True)
     container.init.entrust(opened, host.deposits.keeper(container.namespace, container.id))
 
 

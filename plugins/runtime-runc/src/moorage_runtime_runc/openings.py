@@ -19,17 +19,24 @@ from moorage_sdk.tasks import Stdio
 
 
 async def open_streams(
-    stdio: Stdio, owner: Owner, host: Host, *, relay: bool = False, changed: Callable[[], None] | None = None
+    stdio: Stdio,
+    owner: Owner,
+    host: Host,
+    *,
+    relay: bool = False,
+    lasting: bool = False,
+    changed: Callable[[], None] | None = None,
 ) -> Streams:
     """Open everything that ``stdio`` names; waits for the client's readers. Nothing stays open when it raises.
 
+    With ``relay`` the process gets pipes, with ``lasting`` such that it can go on writing to when nobody reads.
     ``changed`` is that of ``Streams``, and is told once of all that is held by then.
 
     Raises errors.InvalidArgument for an unknown scheme, errors.DeadlineExceeded, errors.NotFound, errors.Error.
     """
     streams = Streams(changed)
     try:
-        await _Opening(streams, stdio, owner, relay).open(host)
+        await _Opening(streams, stdio, owner, relay, lasting).open(host)
         streams.tell()
     except OSError as error:
         await streams.close()
@@ -41,11 +48,12 @@ async def open_streams(
 
 
 class _Opening:
-    def __init__(self, streams: Streams, stdio: Stdio, owner: Owner, relay: bool) -> None:
+    def __init__(self, streams: Streams, stdio: Stdio, owner: Owner, relay: bool, lasting: bool) -> None:
         self._streams = streams
         self._stdio = stdio
         self._owner = owner
         self._relay = relay
+        self._lasting = lasting
 
     async def open(self, host: Host) -> None:
         """stdout decides for both outputs, as in createIO of process/io.go."""
@@ -124,7 +132,14 @@ class _Opening:
         """The write end of a new pipe whose read end is held; owned by the caller."""
         read, write = os.pipe2(os.O_CLOEXEC)
         self._streams.hold(f"pipe-{name}", read)
-        return write
+        if not self._lasting or self._stdio.terminal:
+            return write
+        # It reads as well, so there is a reader for as long as it lives, and the next monitor finds the pipe by it.
+        # Not so an exec: what that leaves in the background would block for ever where it should get SIGPIPE.
+        try:
+            return os.open(f"/proc/self/fd/{write}", os.O_RDWR | os.O_CLOEXEC)
+        finally:
+            os.close(write)
 
     def _input(self, path: Path) -> None:
         """Feed the process from a FIFO, and hold a write end so that a client that reconnects is no end of input."""

@@ -8,13 +8,12 @@ the monitor copies.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage_runtime_runc import entries, fifos, loggers, spools, uris
+from moorage_runtime_runc import entries, loggers, reopenings, spools, uris
 from moorage_runtime_runc.descriptors import Descriptors
 from moorage_runtime_runc.entries import Format, Raw
 from moorage_runtime_runc.flows import OUTPUTS, Flows
@@ -89,24 +88,15 @@ class Streams:
         self.hold("master", master)
         self.tell()
 
-    def adopt(self, stdio: Stdio, held: Mapping[str, int] | None = None, *, stdin_open: bool) -> None:
+    def adopt(self, stdio: Stdio, held: Mapping[str, int] | None = None, *, stdin_open: bool, pid: int = 0) -> None:
         """Go on where an earlier monitor stopped: with what was ``held``, which is owned from now on, and with what
-        can be opened again of a process that still runs.
+        can be opened again of the process ``pid``.
         """
         self._terminal = stdio.terminal
         self._ends.update(held or {})
-        for role, target in (("stdout", stdio.stdout), ("stderr", stdio.stderr)):
-            path = _fifo_path(target)
-            with contextlib.suppress(errors.Error):
-                if path is not None and role not in self._ends and fifos.is_fifo(path):
-                    self._ends[role] = fifos.open_reader(path)
-        stdin = _fifo_path(stdio.stdin)
         if not stdin_open:
             self._release("stdin")
-        elif stdin is not None and "stdin" not in self._ends:
-            with contextlib.suppress(errors.Error):
-                fd = fifos.try_writer(stdin)
-                self._ends.update({"stdin": fd} if fd is not None else {})
+        self._ends.update(reopenings.find(stdio, pid, self._ends, stdin_open=stdin_open))
         self._format = entries.of(uris.parse(stdio.stdout))
         self.tell()
         self._begin()
@@ -184,9 +174,3 @@ class Streams:
             self.tell()
         for fd in fds:
             os.close(fd)
-
-
-def _fifo_path(target: str) -> Path | None:
-    """The path of a FIFO, None for nothing and for a log URI."""
-    plain = uris.plain(target)
-    return Path(plain) if plain and uris.parse(plain) is None else None
