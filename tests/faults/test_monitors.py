@@ -36,7 +36,7 @@ i=0
 while :; do
     n=0
     while [ $n -lt 20 ]; do n=$((n+1)); i=$((i+1)); echo "line $i"; done
-    sleep 0.01
+    sleep 0.05
 done
 """
 SECONDS = 60
@@ -151,7 +151,7 @@ class Node:
     async def begin_short(self, id: str, chance: random.Random, terminal: bool) -> int:
         """A life whose end may come at any moment of the next seconds. Returns the status that it will have."""
         status = chance.randrange(1, 120)
-        await self.run(id, f"sleep {chance.uniform(0, 2):.2f}; echo bye; exit {status}", terminal=terminal)
+        await self.run(id, f"sleep {chance.uniform(0, 1.2):.2f}; echo bye; exit {status}", terminal=terminal)
         return status
 
     async def end_short(self, id: str, *statuses: int) -> None:
@@ -206,9 +206,13 @@ class Node:
         async with asyncio.timeout(SECONDS):
             while self.monitor() in (0, pid):
                 await asyncio.sleep(0.01)
-        for id in ids:
-            with suppress(errors.NotFound):
-                await self.ask(lambda client, id=id: client.tasks.get(id))  # type: ignore[misc]
+
+        async def ask_all(client: Client) -> None:
+            for id in ids:
+                with suppress(errors.NotFound):
+                    await client.tasks.get(id)
+
+        await self.ask(ask_all)
 
 
 @pytest.fixture
