@@ -40,6 +40,20 @@ def test_calls_carry_the_namespace_and_come_back_decoded(tmp_path: Path) -> None
     asyncio.run(run())
 
 
+def test_a_status_that_no_process_can_have_is_one_that_nobody_knows(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Shim(tmp_path / "s") as shim:
+            link = await Links(Losses()).take(Endpoint(str(shim.path)))
+            for status, told in ((255, 255), (256, 255), (0xFFFFFFFF, 255), (0, 0)):
+                await link.call("ns", "Create", id="web")
+                await link.call("ns", "Start", id="web")
+                shim.exit("ns", "web", status=status)
+                for method in ("State", "Wait", "Delete"):
+                    assert (await link.call("ns", method, id="web")).exit_status == told
+
+    asyncio.run(run())
+
+
 def test_a_shim_that_is_older_than_it_says_is_asked_again_in_its_own_version(tmp_path: Path) -> None:
     async def run() -> None:
         async with Shim(tmp_path / "s", version=2) as shim:

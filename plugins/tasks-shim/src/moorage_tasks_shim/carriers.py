@@ -21,7 +21,7 @@ from moorage_tasks_shim.presets import Presets
 from moorage_tasks_shim.records import Record
 
 UNKNOWN_STATUS = 255
-"""The exit status that nobody could know (UnknownExitStatus in core/runtime/v2)."""
+"""The exit status that nobody could know (UnknownExitStatus in core/runtime/v2), and the highest there is."""
 
 
 class Carrier(ABC):
@@ -80,7 +80,7 @@ class BinaryCarrier(Carrier):
     async def cleanup(self, bundle: Bundle) -> Exit:
         said = await self._binary.delete(bundle)
         at = timestamps.from_message(said.exited_at) or time.time_ns()
-        return Exit(said.exit_status, at, said.pid, bundle.id)
+        return Exit(min(said.exit_status, UNKNOWN_STATUS), at, said.pid, bundle.id)
 
 
 class Lodging(Carrier):
