@@ -257,7 +257,7 @@ class Container:
     async def unmount(self) -> None:
         if self.mounted:
             # On a thread: the file system below may hang.
-            await asyncio.to_thread(mounts.unmount_recursive, self.bundle / "rootfs")
+            await asyncio.to_thread(_take_off, self.bundle / "rootfs")
             self.mounted = False
 
     # Ends.
@@ -306,6 +306,15 @@ class Container:
         words = {Status.CREATED: created, Status.RUNNING: running, Status.PAUSED: paused, Status.STOPPED: stopped}
         if word := words.get(self.status(self.init)):
             raise errors.FailedPrecondition(f"cannot {verb} {word}")
+
+
+def _take_off(rootfs: Path) -> None:
+    """Raises OSError."""
+    try:
+        # As a rule it is one mount, and nothing else is needed: the table of all mounts grows with the containers.
+        mounts.unmount_all(rootfs, lazy=False)
+    except OSError:
+        mounts.unmount_recursive(rootfs)
 
 
 def _no_process(exec_id: str) -> errors.NotFound:

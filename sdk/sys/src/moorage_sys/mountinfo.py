@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
+_ESCAPED = re.compile(rb"[ \t\n\\]")
+"""What is written as an octal number in a path (``show_mountinfo`` in fs/proc_namespace.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,20 @@ def read(pid: int | str = "self") -> list[Entry]:
 def beneath(path: str, entries: Iterable[Entry] | None = None) -> list[Entry]:
     """Mounts at ``path`` and under it, in mountinfo's order; ``path`` is absolute and free of symbolic links."""
     prefix = path.rstrip("/") + "/"
-    found = read() if entries is None else entries
+    found = _mentioning(path) if entries is None else entries
     return [entry for entry in found if entry.mount_point == path or entry.mount_point.startswith(prefix)]
+
+
+def _mentioning(path: str) -> Iterable[Entry]:
+    """Entries that have ``path`` somewhere, and few others. Raises OSError.
+
+    A node with a thousand containers has some thousand mounts, and to take all of them to pieces for the sake of one
+    directory takes 5 ms.
+    """
+    wanted = _ESCAPED.sub(lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
+    with open("/proc/self/mountinfo", "rb") as file:
+        text = file.read()
+    return [parse(line) for line in text.split(b"\n") if wanted in line] if wanted in text else []
 
 
 def holding(path: str) -> Entry:
