@@ -140,6 +140,21 @@ def test_the_runtime_works_in_the_bundle(tmp_path: Path) -> None:
     with_runtime(tmp_path, f"pwd -P > {tmp_path}/where", scenario)
 
 
+@pytest.mark.parametrize(("set_for_us", "seen"), [(None, "1"), ("7", "7")])
+def test_runc_starts_no_more_threads_than_it_can_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_for_us: str | None, seen: str
+) -> None:
+    monkeypatch.delenv("GOMAXPROCS", raising=False)
+    if set_for_us is not None:
+        monkeypatch.setenv("GOMAXPROCS", set_for_us)
+
+    async def scene(runtime: Runtime) -> None:
+        await runtime.start()
+
+    with_runtime(tmp_path, f'echo "$GOMAXPROCS" > {tmp_path}/seen', scene)
+    assert (tmp_path / "seen").read_text().strip() == seen
+
+
 def test_a_signal_is_told_as_a_status(tmp_path: Path) -> None:
     async def scenario(runtime: Runtime) -> None:
         with pytest.raises(errors.Error, match="did not terminate successfully: 137"):

@@ -34,6 +34,11 @@ class Spawner:
         self._files = files or _told(base.get(FILES, "")) or resource.getrlimit(resource.RLIMIT_NOFILE)
 
     @property
+    def env(self) -> Mapping[str, str]:
+        """What programs are started with if nothing else is said."""
+        return self._env
+
+    @property
     def files(self) -> tuple[int, int]:
         """The soft and the hard limit of open files that programs are started with."""
         return self._files
