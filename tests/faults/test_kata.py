@@ -5,16 +5,20 @@ The shim and its machines are ``moorage_testkit.katas``.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 
+from moorage_api.calling import Stub
 from moorage_testkit import daemons, images, leftovers
 from moorage_testkit.daemons import Daemon, wait_until
 from moorage_testkit.images import Layout
@@ -27,6 +31,7 @@ QEMU = "io.containerd.kata-qemu.v2"
 EVIL = "io.katacontainers.config.hypervisor.path"
 FINE = "io.katacontainers.config.hypervisor.default_memory"
 FOREVER = "sleep 1000"
+SPEC = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
 
 def config(kata: Kata) -> str:
@@ -165,6 +170,52 @@ def test_a_pod_has_one_machine(host: Host) -> None:
     for id in ("pod", "two"):
         host.ctr("containers", "rm", id)
     host.clean()
+
+
+def test_a_sandbox_is_a_machine_without_a_pause_container(host: Host, tmp_path: Path) -> None:
+    host.kata.does(answer="json", sandboxes=True)
+    rootfs = tmp_path / "rootfs"
+    rootfs.mkdir()
+    evil = {EVIL: "/bin/evil", "other": "kept"}
+    spec = {"process": {"args": ["sleep 1000"]}, "root": {"path": str(rootfs)}, "annotations": evil}
+    payload = {"type_url": SPEC, "value": json.dumps(spec).encode()}
+    sandbox = {"sandbox_id": "pod", "runtime": {"name": RUNTIME}, "sandboxer": "shim", "spec": payload}
+    container = {"id": "web", "runtime": {"name": RUNTIME}, "spec": payload, "sandbox": "pod"}
+    of_pod, of_web = {"sandbox_id": "pod", "sandboxer": "shim"}, {"container_id": "web"}
+
+    async def talk(ask: Any) -> None:
+        await ask("sandbox.v1.Store", "Create", sandbox=sandbox)
+        await ask("sandbox.v1.Controller", "Create", **of_pod, sandbox=sandbox, annotations=evil)
+        await ask("sandbox.v1.Controller", "Start", **of_pod)
+        assert host.tasks() == {}
+        await ask("containers.v1.Containers", "Create", container=container)
+        await ask("tasks.v1.Tasks", "Create", **of_web)
+        await ask("tasks.v1.Tasks", "Start", **of_web)
+        assert await asyncio.to_thread(host.tasks) == {"web": (host.kata.machine("pod"), "RUNNING")}
+        await ask("tasks.v1.Tasks", "Kill", **of_web, signal=9)
+        await ask("tasks.v1.Tasks", "Wait", **of_web)
+        await ask("tasks.v1.Tasks", "Delete", **of_web)
+        assert (await ask("sandbox.v1.Controller", "Status", **of_pod)).state == "SANDBOX_READY"
+        await ask("sandbox.v1.Controller", "Shutdown", **of_pod)
+        await ask("sandbox.v1.Store", "Delete", sandbox_id="pod")
+        await ask("containers.v1.Containers", "Delete", id="web")
+
+    asyncio.run(over_grpc(host, talk))
+    assert [line["id"] for line in host.kata.told("start")] == ["pod"]
+    assert host.kata.told("CreateSandbox")[0]["annotations"] == {"other": "kept"}
+    assert host.kata.told("Create")[0]["annotations"] == {"other": "kept"}
+    host.clean()
+
+
+async def over_grpc(host: Host, talk: Callable[[Any], Awaitable[None]]) -> None:
+    async with grpc.aio.insecure_channel(f"unix:{host.daemon.address}") as channel:
+
+        async def ask(service: str, method: str, **fields: Any) -> Any:
+            stub = Stub(channel, f"containerd.services.{service}")
+            request = stub.service.methods[method].request(**fields)
+            return await stub.call(method, request, metadata=[("containerd-namespace", NAMESPACE)], timeout=30)
+
+        await talk(ask)
 
 
 def test_an_image_without_layers_gets_no_machine(host: Host, tmp_path: Path) -> None:

@@ -150,6 +150,10 @@ class KataShim(Shim):
         self._tell(key[0], "/tasks/create", events.TaskCreate(container_id=request.id, pid=self._pid))
         return response(pid=self._pid)
 
+    async def _createsandbox(self, request: Any, key: tuple[str, str]) -> Any:
+        _note(self.folder, action="CreateSandbox", id=request.sandbox_id, annotations=dict(request.annotations))
+        return await super()._createsandbox(request, key)
+
     async def _start(self, request: Any, key: tuple[str, str, str], response: Any) -> Any:
         await super()._start(request, key, response)
         for topic, namespace, id in _script(self.folder).lies:
