@@ -193,8 +193,8 @@ class Reader(threading.Thread):
 def test_both_killed_at_once_where_output_is_relayed(
     base: Path, namespace: str, rootfs: Path, chance: random.Random
 ) -> None:
-    """Nobody has the other end of the pipes then but init itself. Who reads the FIFO meets an end that is none, and what
-    was on its way into a log may be lost with us.
+    """Nobody has the other end of the pipes then but init itself. Who reads the FIFO meets an end that is none, and
+    what was on its way into a log may be lost with us.
     """
     config = '[plugins."io.containerd.runtime.v1.runc"]\nrelay = true\n'
     out, log = base / "out", base / "log"

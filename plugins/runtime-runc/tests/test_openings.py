@@ -132,6 +132,7 @@ def test_a_client_that_goes_away_does_not_kill_the_container(scenario: Any, mode
     scenario(body)
 
 
+@pytest.mark.full
 def test_a_background_child_of_an_exec_keeps_nobody_waiting(scenario: Any) -> None:
     """ctr, for one, waits for the end of the FIFO after Delete."""
 
