@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from google.protobuf.any_pb2 import Any as Packed
 from moorage_api.convert import typeurls
 from moorage_api.messages import containers, runc_options, task_types
 from moorage_sdk import errors
-from moorage_testkit import oci_runtimes
+from moorage_testkit import daemons, oci_runtimes
+from moorage_testkit.daemons import Daemon
 
 SPEC = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 PROCESS = "types.containerd.io/opencontainers/runtime-spec/1/Process"
@@ -228,16 +229,12 @@ def test_memory_that_runs_out_is_an_event(both: Any, spec: dict[str, Any]) -> No
     both.run(talk)
 
 
-def test_the_figures_of_one_cgroup_are_the_same_to_both(moorage: Any, containerd: Any, spec: dict[str, Any]) -> None:
-    """A container of each in one cgroup, which is frozen, so that nothing in it changes while both look."""
+def figures_of_one_cgroup(moorage: Any, containerd: Any, spec: dict[str, Any], **resources: Any) -> list[Any]:
+    """What each says of a container of each in one cgroup, which is frozen, so that nothing changes while both look."""
     shared = f"/moorage-wire-{uuid.uuid4().hex[:8]}"
-    resources = {
-        **spec["linux"].get("resources", {}),
-        "memory": {"limit": 64 << 20, "swap": 64 << 20},
-        "cpu": {"shares": 512, "quota": 50_000, "period": 100_000},
-        "pids": {"limit": 50},
-    }
+    resources = {**spec["linux"].get("resources", {}), **resources}
     got: list[Any] = []
+    lives: list[Life] = []
 
     async def theirs(client: Any) -> None:
         async with Life(client, spec, "sleep 60", cgroupsPath=shared, resources=resources) as life:
@@ -246,8 +243,6 @@ def test_the_figures_of_one_cgroup_are_the_same_to_both(moorage: Any, containerd
             await asyncio.to_thread(moorage.run, ours)
             got.append(await life.metrics())
             await asyncio.to_thread(moorage.run, thaw)
-
-    lives: list[Life] = []
 
     async def ours(client: Any) -> None:
         life = Life(client, spec, "sleep 60", cgroupsPath=shared, resources=resources)
@@ -263,8 +258,20 @@ def test_the_figures_of_one_cgroup_are_the_same_to_both(moorage: Any, containerd
         await lives[0].__aexit__()
 
     containerd.run(theirs)
-    assert got[0] == got[1]
-    assert got[0].pids.current == 2
+    return got
+
+
+def test_the_figures_of_one_cgroup_are_the_same_to_both(moorage: Any, containerd: Any, spec: dict[str, Any]) -> None:
+    ours, theirs = figures_of_one_cgroup(
+        moorage,
+        containerd,
+        spec,
+        memory={"limit": 64 << 20, "swap": 64 << 20},
+        cpu={"shares": 512, "quota": 50_000, "period": 100_000},
+        pids={"limit": 50},
+    )
+    assert ours == theirs
+    assert ours.pids.current == 2
 
 
 @pytest.mark.parametrize(("note", "options", "words"), [
@@ -294,3 +301,51 @@ def test_options_reach_the_runtime(
             assert all(words in line for line in calls if life.id in line)
 
     both.run(talk)
+
+
+@pytest.fixture(scope="module")
+def unified(moorage: Any, containerd: Any) -> Iterator[dict[str, Any]]:
+    """Both daemons where there is nothing but cgroup v2, and few controllers in it."""
+    with ExitStack() as stack:
+        wires = {}
+        for name, wire in (("moorage", moorage), ("containerd", containerd)):
+            base = stack.enter_context(daemons.directory())
+            program = daemons.unified(wire.daemon.program)
+            daemon = stack.enter_context(Daemon(program, base, namespaces=("wire",)))
+            wires[name] = type(wire)(daemon, wire.containerd)
+        yield wires
+
+
+def test_the_figures_of_one_cgroup_of_version_2(
+    unified: dict[str, Any], peer: tuple[int, ...], spec: dict[str, Any]
+) -> None:
+    ours, theirs = figures_of_one_cgroup(unified["moorage"], unified["containerd"], spec)
+    assert ours.DESCRIPTOR.full_name == "io.containerd.cgroups.v2.Metrics"
+    assert ours.cpu.usage_usec > 0
+    for figures in (ours, theirs):
+        figures.hugetlb.sort(key=lambda each: each.pagesize)  # containerd's is the order of a directory
+        if peer < (2,):  # which knows no pressure, and looks at nothing where the controller is not enabled
+            figures.ClearField("cpu")
+            figures.io.ClearField("psi")
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", ["moorage", "containerd"])
+def test_a_life_under_version_2_of_cgroups(unified: dict[str, Any], spec: dict[str, Any], name: str) -> None:
+    async def talk(client: Any) -> None:
+        async with Life(client, spec, "sleep 60 & sleep 60 & wait", resources={}) as life:
+            await life.ask("Create")
+            await life.ask("Start")
+            extra = await life.exec("e", "sleep 60")
+            async with asyncio.timeout(10):
+                while len(found := (await life.ask("ListPids")).processes) < 4:
+                    await asyncio.sleep(0.02)
+            assert [typeurls.unpack(each.info).exec_id for each in found if each.info.type_url] == ["e"]
+            assert extra in {each.pid for each in found}
+            await life.ask("Pause")
+            assert (await life.ask("Get")).process.status == task_types.PAUSED
+            await life.ask("Kill", signal=9, all=True)
+            assert (await life.ask("Wait")).exit_status == 137
+            assert (await life.ask("Wait", exec_id="e")).exit_status == 137
+
+    unified[name].run(talk)

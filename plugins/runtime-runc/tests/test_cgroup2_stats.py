@@ -47,3 +47,15 @@ def test_every_file_finds_its_field(tmp_path: Path) -> None:
 def test_an_empty_folder_gives_zeros(tmp_path: Path) -> None:
     found = cgroup2_stats.collect(tmp_path)
     assert found.memory.usage == 0 and not found.io.usage
+
+
+def test_of_a_controller_that_is_not_enabled_nothing_is_told(tmp_path: Path) -> None:
+    """As in Manager.StatFiltered: the kernel has files of pressure all the same."""
+    for name in ("cpu", "memory", "io"):
+        (tmp_path / f"{name}.pressure").write_text(FILES["cpu.pressure"])
+    found = cgroup2_stats.collect(tmp_path)
+    assert not found.cpu.HasField("psi") and not found.memory.HasField("psi")
+    assert found.io.psi.some.total == 1234
+    assert not found.HasField("memory_events")
+    (tmp_path / "io.pressure").unlink()
+    assert not cgroup2_stats.collect(tmp_path).io.HasField("psi")

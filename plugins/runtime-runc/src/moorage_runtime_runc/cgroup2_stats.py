@@ -59,7 +59,7 @@ def collect(path: Path) -> cgroups2.Metrics:
         pids=cgroups2.PidsStat(current=stats.number(path / "pids.current"), limit=stats.number(path / "pids.max")),
         cpu=_cpu(path),
         memory=_memory(path),
-        memory_events=cgroups2.MemoryEvents(**_some(stats.table(path / "memory.events"), _EVENTS)),
+        memory_events=_memory_events(path),
         io=_io(path),
         rdma=cgroups2.RdmaStat(current=_rdma(path / "rdma.current"), limit=_rdma(path / "rdma.max")),
         hugetlb=[_hugetlb(path, size) for size in stats.page_sizes(path, "current")],
@@ -67,12 +67,17 @@ def collect(path: Path) -> cgroups2.Metrics:
 
 
 def _cpu(path: Path) -> cgroups2.CPUStat:
-    return cgroups2.CPUStat(**_some(stats.table(path / "cpu.stat"), _CPU), psi=_psi(path / "cpu.pressure"))
+    if not (found := stats.table(path / "cpu.stat")):
+        return cgroups2.CPUStat()
+    return cgroups2.CPUStat(**_some(found, _CPU), psi=_psi(path / "cpu.pressure"))
 
 
 def _memory(path: Path) -> cgroups2.MemoryStat:
+    """Empty where the controller is not enabled: there is a memory.pressure all the same, which nobody tells of."""
+    if not (found := stats.table(path / "memory.stat")):
+        return cgroups2.MemoryStat()
     return cgroups2.MemoryStat(
-        **_some(stats.table(path / "memory.stat"), _PLAIN_MEMORY),
+        **_some(found, _PLAIN_MEMORY),
         usage=stats.number(path / "memory.current"),
         usage_limit=stats.number(path / "memory.max"),
         max_usage=stats.number(path / "memory.peak"),
@@ -81,6 +86,11 @@ def _memory(path: Path) -> cgroups2.MemoryStat:
         swap_max_usage=stats.number(path / "memory.swap.peak"),
         psi=_psi(path / "memory.pressure"),
     )
+
+
+def _memory_events(path: Path) -> cgroups2.MemoryEvents | None:
+    found = stats.table(path / "memory.events")
+    return cgroups2.MemoryEvents(**_some(found, _EVENTS)) if found else None
 
 
 def _io(path: Path) -> cgroups2.IOStat:
@@ -93,8 +103,10 @@ def _io(path: Path) -> cgroups2.IOStat:
     return cgroups2.IOStat(usage=entries, psi=_psi(path / "io.pressure"))
 
 
-def _psi(path: Path) -> cgroups2.PSIStats:
-    lines = dict(stats.assignments(path))
+def _psi(path: Path) -> cgroups2.PSIStats | None:
+    """None where the kernel does not measure pressure."""
+    if not (lines := dict(stats.assignments(path))):
+        return None
     return cgroups2.PSIStats(**{word: _psi_data(lines[word]) for word in ("some", "full") if word in lines})
 
 

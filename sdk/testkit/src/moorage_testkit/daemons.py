@@ -49,7 +49,8 @@ _UNWANTED = (
 )
 """Plugins of containerd that reach out of their own directories, by the names of all its versions."""
 
-_UNIFIED = "/sys/fs/cgroup/unified"
+_CGROUPS = "/sys/fs/cgroup"
+_UNIFIED = f"{_CGROUPS}/unified"
 """Where a hybrid host has cgroup v2 beside v1."""
 
 
@@ -92,9 +93,19 @@ def without_hybrid(program: Program) -> Program:
 
     Mounts of the host come in, its own stay there.
     """
-    if not os.path.ismount(_UNIFIED):
-        return program
-    alone = ("unshare", "--mount", "--propagation", "slave", "sh", "-c", f'umount {_UNIFIED}; exec "$@"', "sh")
+    return _elsewhere(program, f"umount {_UNIFIED}") if os.path.ismount(_UNIFIED) else program
+
+
+def unified(program: Program) -> Program:
+    """The same in a mount namespace where there is cgroup v2 alone, as on a host of today.
+
+    Controllers that the host has given to v1 are missing there.
+    """
+    return _elsewhere(program, f"umount --recursive --lazy {_CGROUPS} && mount -t cgroup2 none {_CGROUPS}")
+
+
+def _elsewhere(program: Program, first: str) -> Program:
+    alone = ("unshare", "--mount", "--propagation", "slave", "sh", "-c", f'{first} && exec "$@"', "sh")
     return Program((*alone, *program.command), program.config, program.env)
 
 
