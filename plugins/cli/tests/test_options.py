@@ -9,6 +9,8 @@ from moorage_cli import options
 from moorage_cli.options import Creation
 from moorage_sdk import errors
 from moorage_sdk.platforms import Platform
+from moorage_specs.confinements import Confinement
+from moorage_specs.selinux import Labels
 
 
 def parse(*arguments: str) -> Creation:
@@ -116,3 +118,20 @@ def test_a_file_of_variables_that_is_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "env").write_bytes(b"A=\xff\n")
     with pytest.raises(errors.InvalidArgument, match='env": not UTF-8'):
         parse("--env-file", str(tmp_path / "env"), "alpine").settings()
+
+
+def test_what_keeps_a_container_in(tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text('{"defaultAction": "SCMP_ACT_LOG"}')
+    assert parse("i").settings().confinement == Confinement()
+    assert parse("--allow-new-privs", "i").settings().confinement == Confinement(no_new_privileges=False)
+    options = ("--security-opt", f"seccomp={tmp_path}/own.json", "--security-opt", "no-new-privileges")
+    assert parse(*options, "i").settings().confinement == Confinement(
+        {"defaultAction": "SCMP_ACT_LOG"}, "", Labels(), True
+    )
+    assert parse("--security-opt", "seccomp=unconfined", "i").settings().confinement.seccomp == {}
+    assert parse("--sysctl", "net.a.b=1", "i").settings().sysctls == ("net.a.b=1",)
+
+
+def test_new_privileges_are_allowed_or_not() -> None:
+    with pytest.raises(errors.InvalidArgument, match="only one of them"):
+        parse("--allow-new-privs", "--security-opt", "no-new-privileges", "i").settings()

@@ -27,6 +27,15 @@ def test_sec_46_no_inheritable_capabilities(web: Any) -> None:
     assert web("exec", "web", "grep", "CapInh", "/proc/self/status").out == "CapInh:\t0000000000000000\n"
 
 
+def test_a_process_is_filtered_as_its_container_is(web: Any) -> None:
+    assert web("exec", "web", "grep", "Seccomp:", "/proc/self/status").out == "Seccomp:\t2\n"
+
+
+def test_sec_61_no_process_begins_among_descriptors(web: Any) -> None:
+    for place in ("/proc/self/fd/7", "/proc/self/fd/7/../../..", "/dev/fd/7"):
+        assert web("exec", "-w", place, "web", "pwd").code == 125
+
+
 def test_input(web: Any, command: Any) -> None:
     data = bytes(range(256)) * 2000
     assert command("exec", "-i", "web", "cat", input=data).stdout == data

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,33 @@ def test_without_rm_the_container_stays(cli: Any) -> None:
     assert cli("run", "--name", "kept", "busybox", "true").code == 0
     assert cli("ps", "-q").out == ""
     assert cli("ps", "-aq").out == "kept\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--security-opt", "apparmor=docker-default"], "no AppArmor"),
+        (["--security-opt", "label=type:spc_t"], "no SELinux"),
+        (["--security-opt", "seccomp=/nonexistent"], "seccomp profile"),
+        (["--security-opt", "nonsense"], "security option"),
+        (["--allow-new-privs", "--security-opt", "no-new-privileges"], "only one of them"),
+        (["--sysctl", "kernel.core_pattern=x"], "belongs to no namespace"),
+        (["-e", "A=a\0b"], "must be NAME=value"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_made(cli: Any, options: list[str], said: str) -> None:
+    kernel = {"no AppArmor": "/sys/module/apparmor", "no SELinux": "/sys/fs/selinux/enforce"}
+    if said in kernel and Path(kernel[said]).exists():
+        pytest.skip("this kernel has it")
+    refused = cli("run", "--rm", "--name", "x", *options, "busybox", "true")
+    assert refused.code == 125 and said in refused.err
+    assert cli("ps", "-aq").out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "filtered"),
+    [([], "2"), (["--security-opt", "seccomp=unconfined"], "0"), (["--privileged"], "0")],
+)
+def test_system_calls_are_filtered_unless_somebody_says_otherwise(cli: Any, options: list[str], filtered: str) -> None:
+    result = cli("run", "--rm", *options, "busybox", "grep", "Seccomp:", "/proc/self/status")
+    assert (result.code, result.out) == (0, f"Seccomp:\t{filtered}\n")
