@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage_runtime_runc import spawns
 from moorage_runtime_runc.spawns import Spawner, environment
 
 
@@ -88,6 +89,16 @@ def test_the_limit_of_open_files_is_the_original_one() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_limit_that_a_daemon_was_started_with_goes_before_ours() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    ask = ("sh", "-c", "ulimit -Sn; ulimit -Hn; echo $MOORAGE_RLIMIT_NOFILE")
+    told = {**os.environ, spawns.FILES: f"555:{hard}"}
+    assert Spawner(told).files == (555, hard)
+    assert run(Spawner(told), *ask).split() == ["555", str(hard)]
+    assert run(Spawner(told, files=(444, hard)), *ask).split() == ["444", str(hard)]
+    assert Spawner({**told, spawns.FILES: "x:"}).files == resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 def test_systemds_variables_are_dropped() -> None:

@@ -30,7 +30,7 @@ class Spawner:
 
     def __init__(self, env: Mapping[str, str] | None = None, files: tuple[int, int] | None = None) -> None:
         base = os.environ if env is None else env
-        self._env = environment(base)
+        self._env = {name: value for name, value in environment(base).items() if name != FILES}
         self._files = files or _told(base.get(FILES, "")) or resource.getrlimit(resource.RLIMIT_NOFILE)
 
     @property
