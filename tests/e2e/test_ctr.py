@@ -114,6 +114,14 @@ def test_what_cannot_run(same: Same, clear: None) -> None:
     same("run", "--rm", BUSYBOX, "no/id", "true", code=1)
 
 
+@pytest.mark.full
+def test_what_an_exec_leaves_in_the_background_is_not_waited_for(same: Same, clear: None) -> None:
+    """ctr waits for the end of the FIFO after the exec is deleted; both daemons bring it about after some seconds."""
+    same("run", "-d", "--null-io", BUSYBOX, ID, "sleep", "1000")
+    script = "echo begun; sleep 1000 &"
+    assert same("tasks", "exec", "--exec-id", "e", ID, "sh", "-c", script).stdout == "begun\n"
+
+
 def test_the_container_looks_the_same_from_inside(same: Same, clear: None) -> None:
     script = (
         "cut -d' ' -f2-3 /proc/mounts; grep -E 'Cap|NoNewPrivs|Seccomp' /proc/self/status; ls /dev; ls /proc/self/fd"
@@ -128,7 +136,8 @@ def test_a_life_in_the_background(same: Same, clear: None) -> None:
     same("run", "-d", BUSYBOX, ID, "true", code=1)
     assert same("tasks", "exec", "--exec-id", "e1", ID, "echo", "inside").stdout == "inside\n"
     same("tasks", "exec", "--exec-id", "e1", ID, "sh", "-c", "exit 5", code=5)
-    same("tasks", "exec", "--exec-id", "e2", ID, "nonsense", code=1)
+    said = same("tasks", "exec", "--exec-id", "e2", ID, "nonsense", code=1).stderr
+    assert said.count("executable file not found") == 1  # by ctr, and not also by the runtime through the FIFO
     same("tasks", "pause", ID)
     assert "PAUSED" in same("tasks", "ls", clean=states).stdout
     same("tasks", "resume", ID)
