@@ -16,10 +16,13 @@ from moorage_runtime_runc import checkpoints
 from moorage_sdk import errors
 
 
-def test_without_criu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_criu(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(errors.Unimplemented, match="criu is not installed"):
-        checkpoints.needs_criu()
+    checkpoints._warn.cache_clear()
+    for _ in range(2):
+        with pytest.raises(errors.Unimplemented, match="criu is not installed"):
+            checkpoints.needs_criu()
+    assert len(caplog.records) == 1
 
 
 class Failing:

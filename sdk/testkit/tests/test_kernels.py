@@ -23,3 +23,10 @@ def test_what_is_refused_and_nothing_else() -> None:
         [sys.executable, "-c", ASK], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
     )
     assert plain.stdout.split() == [str(pidfds.has_exit_info()), "False"]
+
+
+def test_an_old_kernel_says_so() -> None:
+    ask = Program((sys.executable, "-c", "from moorage_sys import kernels; print(kernels.version())"), env={"A": "1"})
+    program = kernels.old(ask)
+    assert subprocess.run(program.command, capture_output=True, text=True, check=True).stdout == "(2, 6)\n"
+    assert program.env == {"A": "1"}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
+from functools import cache
 from pathlib import Path
 
 from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime
 from moorage_sdk import errors
+
+log = logging.getLogger(__name__)
 
 LOG = "criu-dump.log"
 """Where a failed checkpoint leaves criu's log, in the bundle (process/init.go)."""
@@ -20,7 +24,14 @@ _OUTSIDE = b"Can't lookup mount="
 def needs_criu() -> None:
     """Raises errors.Unimplemented on a host without it."""
     if shutil.which("criu") is None:
+        _warn()
         raise errors.Unimplemented("checkpoint: criu is not installed", hint="install the package criu")
+
+
+@cache
+def _warn() -> None:
+    """Once: what it means is told to every client that asks."""
+    log.warning("criu is not installed: containers are neither saved nor restored")
 
 
 async def write(runtime: Runtime, bundle: Path, image: str, work: str, flags: CheckpointFlags) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from moorage_sdk.snapshots import SNAPSHOTTER, Snapshotter
 from moorage_snapshotter_overlayfs import features
 from moorage_snapshotter_overlayfs.snapshotters import OverlaySnapshotter
 from moorage_sys import userns_maps
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ def make(ctx: InitContext, config: Config) -> Snapshotter:
     maps_ids = features.maps_ids()
     if maps_ids:
         ctx.capability("remap-ids")
+    else:
+        log.warning(
+            "overlay takes no id-mapped directories on this kernel (Linux 5.19 does): for a user namespace clients have"
+            " to change the owners of every file"
+        )
     if not config.slow_chown:
         ctx.capability("only-remap-ids")
     if not userns_maps.inside_user_namespace():
