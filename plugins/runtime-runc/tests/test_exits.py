@@ -35,7 +35,7 @@ def test_inits_exit_waits_for_its_start_and_for_all_others() -> None:
         exits.follow_init(init_watch, first)
         init_watch.ended.set_result(Ended(1, 0))
         await asyncio.sleep(0.01)
-        assert told == [] and order == ["first"] and exits.init_gone
+        assert told == [] and order == ["first"] and exits.init_gone and exits.telling
         with pytest.raises(errors.FailedPrecondition, match="init process is not running"):
             exits.enter(Process("f", Stdio()))
         init.starting = False
@@ -44,7 +44,7 @@ def test_inits_exit_waits_for_its_start_and_for_all_others() -> None:
         assert told == []
         other_watch.ended.set_result(Ended(2, 0))
         await asyncio.sleep(0.01)
-        assert told == [("e", 2), ("c", 1)]
+        assert told == [("e", 2), ("c", 1)] and not exits.telling
 
     asyncio.run(main())
 

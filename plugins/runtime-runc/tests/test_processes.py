@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from moorage_runtime_runc import processes
 from moorage_runtime_runc.processes import Process
-from moorage_runtime_runc.reapers import Ended
+from moorage_runtime_runc.reapers import Ended, Reaper
+from moorage_runtime_runc.streams import Streams
 from moorage_sdk import errors
 from moorage_sdk.tasks import Status, Stdio
 
@@ -44,6 +46,30 @@ def test_one_that_failed_to_start_or_was_deleted_before() -> None:
         await gone.deleted()
         with pytest.raises(errors.NotFound, match="deleted before it was started"):
             await waiting
+
+    asyncio.run(main())
+
+
+def test_what_has_to_survive_us_is_told_with_each_change() -> None:
+    """The pidfd stays until the exit is recorded: a successor may have to ask the kernel again."""
+
+    async def main() -> None:
+        told: list[dict[str, int]] = []
+        process = Process("e", Stdio())
+        process.entrust(Streams(), lambda held: told.append(dict(held)))
+        reaper = Reaper()
+        reaper.start()
+        watch = process.born(os.posix_spawn("/bin/true", ["true"], {}), reaper)
+        assert set(told[-1]) == {"pidfd"} and told[-1]["pidfd"] != watch.fd
+        await watch.ended
+        os.fstat(told[-1]["pidfd"])
+        kept = told[-1]["pidfd"]
+        process.settled()
+        assert told[-1] == {}
+        with pytest.raises(OSError):
+            os.fstat(kept)
+        process.settled()
+        reaper.close()
 
     asyncio.run(main())
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -13,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from moorage_runtime_runc import records, supervisors
+from moorage_runtime_runc import records, shims, supervisors, upgrades
 from moorage_runtime_runc.supervisors import MonitorRuntime, Place
 from moorage_sdk import errors
 from moorage_sdk.tasks import Bundle
-from moorage_ttrpc import sockets
+from moorage_ttrpc import blocking, sockets
 
 
 @pytest.fixture
@@ -131,10 +132,81 @@ def test_find_and_cleanup_after_the_monitor_died(scenario: Any) -> None:
     scenario(body)
 
 
+async def info(path: Path) -> dict[str, Any]:
+    """What a monitor says of itself."""
+    return dict(json.loads(await asyncio.to_thread(blocking.call, path, shims.MONITOR, "Info", b"")))
+
+
+def test_a_monitor_of_another_version_is_asked_to_give_way(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a subreaper with a lower OOM score")
+
+    async def main() -> None:
+        caplog.set_level("INFO")
+        earlier = MonitorRuntime(Place(folder / "state", str(folder / "d.sock"), "x", ["--linger", "20"]))
+        path = Path((await earlier.start(bundle(folder / "c"))).path)
+        assert (await info(path))["upgrades"] == 0
+        earlier.close()
+        same = MonitorRuntime(earlier._place)
+        await same.start(bundle(folder / "c"))
+        await same._modernising  # type: ignore[misc]
+        assert (await info(path))["upgrades"] == 0
+        same.close()
+        monkeypatch.setattr(upgrades, "VERSION", "9.9.9")
+        later = MonitorRuntime(earlier._place)
+        await later.start(bundle(folder / "c"))
+        await later._modernising  # type: ignore[misc]
+        assert "asked to become one of 9.9.9" in caplog.text
+        said = await info(path)
+        process = earlier._process
+        assert process is not None and (said["pid"], said["upgrades"]) == (process.pid, 1)
+        await later.start(bundle(folder / "c"))  # and the escrow finds the successor, too
+        assert later._custody.connected and later._process is None
+        later.close()
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+
+    asyncio.run(main())
+
+
+def test_one_that_dies_with_containers_is_replaced_at_once_and_its_successor_has_what_it_left(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        node.stop()
+        where = Place(node.folder / "state", str(node.address), f"{node.address}.ttrpc", ["--linger", "0.5"])
+        node.socket = where.socket
+        runtime = MonitorRuntime(where)
+        bundle_path = node.bundle("sh", "-c", "read x; echo got $x; exit 7", terminal=True)
+        await runtime.start(bundle(bundle_path))
+        out, read = node.fifo("out"), node.fifo("in")
+        reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
+        await node.create(bundle_path, stdout=str(out), stdin=str(read), terminal=True)
+        await node.call("Start")
+        writer = os.open(read, os.O_WRONLY)
+        process = runtime._process
+        assert process is not None and {key.rpartition("/")[2] for key in runtime._custody.held} >= {"master", "pidfd"}
+        process.kill()
+        async with asyncio.timeout(20):  # nobody asks for anything
+            while runtime._process is process or not runtime._custody.connected:
+                await asyncio.sleep(0.01)
+        os.write(writer, b"it\n")
+        assert (await node.call("Wait")).exit_status == 7
+        await node.call("Delete")
+        assert not runtime._custody.held  # which is so before Delete returns
+        assert b"got it" in os.read(reader, 100)
+        for fd in (reader, writer):
+            os.close(fd)
+        runtime.close()
+        assert await asyncio.to_thread(runtime._process.wait, 20) == 0  # type: ignore[union-attr]
+
+    scenario(body)
+
+
 def test_the_daemon_does_not_load_the_monitor() -> None:
     code = "import sys, moorage_runtime_runc.plugin; print(*(name for name in sys.modules if 'runtime_runc' in name))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.rpartition(".")[2] for name in done.stdout.split()}
     daemon = {"plugin", "placements", "supervisors", "custodies", "escrows", "inheritances", "upgrades", "spawns"}
-    daemon |= {"inspections", "shims", "advisories", "starts"}
+    daemon |= {"orphans", "inspections", "shims", "advisories", "starts"}
     assert loaded == {"moorage_runtime_runc", *daemon}
