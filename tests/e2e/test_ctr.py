@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,39 @@ def test_what_cannot_run(same: Same, clear: None) -> None:
     same("snapshots", "rm", ID, code=None)
     same("run", "--rm", "docker.io/library/none:1", ID, "true", code=1)
     same("run", "--rm", BUSYBOX, "no/id", "true", code=1)
+
+
+SAY = "echo out; echo err >&2"
+
+LOGGER = """#!/bin/sh
+echo "$CONTAINER_NAMESPACE $CONTAINER_ID: $*:" > $0.told
+ls /proc/$$/fd >> $0.told
+exec 5>&-
+cat <&3 > $0.out 3<&- 4<&- &
+cat <&4 > $0.err 3<&- 4<&- &
+wait
+"""
+
+
+def test_logs(same: Same, clear: None, tmp_path: Path) -> None:
+    """Into a file, and to a program, which gets the same environment, arguments and descriptors."""
+    same("run", "-d", "--log-uri", f"file://{tmp_path}/new/{ID}", BUSYBOX, ID, "sh", "-c", SAY)
+    files = [tmp_path / "new" / name for name in (OURS, THEIRS)]
+    wait_until(lambda: all(file.exists() and len(file.read_text()) == 8 for file in files))
+    assert {"".join(sorted(file.read_text().splitlines())) for file in files} == {"errout"}
+    same("tasks", "rm", ID, code=None)
+    same("containers", "rm", ID)
+    programs = [tmp_path / f"logger-{name}" for name in (OURS, THEIRS)]
+    for program in programs:
+        program.write_text(LOGGER)
+        program.chmod(0o755)
+    uri = f"binary://{tmp_path}/logger-{ID}?b=2&a=x%20y"
+    same("run", "-d", "--log-uri", uri, BUSYBOX, ID, "sh", "-c", SAY)
+    for name, text in (("out", "out\n"), ("err", "err\n")):
+        paths = [program.with_suffix(f".{name}") for program in programs]
+        wait_until(lambda paths=paths, text=text: all(path.exists() and path.read_text() == text for path in paths))
+    told = [program.with_suffix(".told").read_text().replace(OURS, ID).replace(THEIRS, ID) for program in programs]
+    assert told[0] == told[1] and f" {ID}: b 2 a x y:\n0\n" in told[0]
 
 
 @pytest.mark.full
