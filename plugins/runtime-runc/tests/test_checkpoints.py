@@ -14,6 +14,7 @@ from moorage_api.convert import typeurls
 from moorage_api.messages import runc_options
 from moorage_runtime_runc import checkpoints
 from moorage_sdk import errors
+from moorage_testkit import oci_runtimes
 
 
 def test_without_criu(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -149,5 +150,47 @@ def test_output_goes_on_where_the_client_of_the_restored_one_reads(scenario: Any
         await node.call("Delete")
         assert os.read(reader, 100) == b"typed\nend\n"
         os.close(reader)
+
+    scenario(body)
+
+
+async def replace(node: Any) -> None:
+    """Kill the monitor and start another one."""
+    client = await node.client()
+    await asyncio.to_thread(node.stop, signal.SIGKILL)
+    await client.close()
+    node.start()
+
+
+@pytest.mark.skipif(shutil.which("criu") is None, reason="needs criu to be installed")
+def test_what_waits_to_be_restored_waits_for_the_next_monitor(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        image = node.folder / "image"
+        node.binary = str(oci_runtimes.checkpointing(node.folder))
+        bundle = node.bundle("sleep", "1000")
+        await node.create(bundle)
+        await node.call("Start")
+        options = typeurls.pack(runc_options.CheckpointOptions(exit=True))
+        await node.call("Checkpoint", path=str(image), options=options)
+        assert (await node.call("Wait")).exit_status == 137
+        await node.call("Delete")
+        await node.create(bundle, checkpoint=str(image))
+        await replace(node)
+        assert await node.status() == "CREATED"
+        with pytest.raises(errors.NotFound):
+            await node.call("Kill", signal=signal.SIGKILL)
+        pid = (await node.call("Start")).pid
+        assert await node.status() == "RUNNING"
+        assert pid in [each.pid for each in (await node.call("Pids")).processes]
+        await replace(node)
+        assert await node.status() == "RUNNING"
+        await node.call("Kill", signal=signal.SIGKILL)
+        assert (await node.call("Wait")).exit_status in (137, 255)
+        await node.call("Delete")
+        await node.create(bundle, checkpoint=str(image))
+        await replace(node)
+        await node.call("Delete")
+        with pytest.raises(errors.NotFound):
+            await node.status()
 
     scenario(body)
