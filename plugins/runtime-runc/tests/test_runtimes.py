@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from moorage_api.convert import typeurls
+from moorage_api.messages import runc_options
 from moorage_runtime_runc.reapers import Reaper
 from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime, Settings
 from moorage_runtime_runc.spawns import Spawner
@@ -232,6 +234,30 @@ def test_crun(scenario: Any, crun_node: Any) -> None:
         await node.call("Delete", "d")
         await node.create(node.bundle(name="f"), "f")
         assert (await node.call("Delete", "f")).exit_status == 137
+
+    scenario(body)
+
+
+def test_crun_and_resources(scenario: Any, crun_node: Any) -> None:
+    async def body(node: Any) -> None:
+        resources = {"memory": {"limit": 24 << 20}, "pids": {"limit": 20}}
+        script = "sleep 0.3; dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 1000 & sleep 1000"
+        await node.create(node.bundle("sh", "-c", script, resources=resources))
+        await node.call("Start")
+        await node.until_event("TaskOOM", container_id="c")
+        assert await node.status() == "RUNNING"
+        await node.call("Update", resources=typeurls.pack_json(typeurls.LINUX_RESOURCES, {"pids": {"limit": 33}}))
+        assert typeurls.unpack((await node.call("Stats")).stats).pids.limit == 33
+        with pytest.raises(errors.Error, match="OCI runtime update failed"):
+            await node.call("Update", resources=typeurls.pack(runc_options.Options(root="{")))
+        for _ in range(2):
+            assert (await node.exec("e", "sh", "-c", "exit 4")) > 0
+            assert (await node.call("Wait", exec_id="e")).exit_status == 4
+            await node.call("Delete", exec_id="e")
+        await node.call("Pause")
+        await node.call("Kill", signal=signal.SIGKILL, all=True)
+        assert (await node.call("Wait")).exit_status == 137
+        await node.call("Delete")
 
     scenario(body)
 
