@@ -14,6 +14,7 @@ import pytest
 from moorage_runtime_runc import deposits, escrows
 from moorage_runtime_runc.custodies import Custody
 from moorage_runtime_runc.deposits import Deposits
+from moorage_runtime_runc.escrows import Message
 
 Scenario = Callable[[Deposits, Custody, Path], Awaitable[None]]
 
@@ -113,6 +114,31 @@ def test_a_daemon_that_hangs_holds_up_nothing_for_long(
             await given.settled()
             await until(lambda: os.path.sameopenfile(custody.held["ns/c0//stdout"], write))
             assert list(custody.held) == ["ns/c0//stdout"]
+
+    play(scenario)
+
+
+def test_whoever_waits_does_not_wait_for_what_others_drop_after() -> None:
+    async def scenario(given: Deposits, custody: Custody, path: Path) -> None:
+        custody.connect(path)
+        await asyncio.sleep(0.05)
+        connection = custody._connection
+        assert connection is not None
+        asyncio.get_running_loop().remove_reader(connection)
+        with pipe() as (read, write):
+            given.state("ns/a//", {"stdout": read})
+            given.state("ns/b//", {"stdout": write})
+            given.state("ns/a//", {})
+            first = asyncio.create_task(given.settled())
+            await asyncio.sleep(0)
+            given.state("ns/b//", {})
+            second = asyncio.create_task(given.settled())
+            escrows.send(connection, Message(escrows.TAKEN, number=1))
+            await asyncio.wait_for(first, 10)
+            assert not second.done()
+            escrows.send(connection, Message(escrows.TAKEN, number=2))
+            await asyncio.wait_for(second, 10)
+            await given.settled()
 
     play(scenario)
 

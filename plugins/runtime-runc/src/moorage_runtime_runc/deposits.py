@@ -41,8 +41,8 @@ class Deposits:
         self._connection: socket.socket | None = None
         self._outbox: deque[Message] = deque()
         self._number = 0
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._taken = 0
+        self._waiting: dict[asyncio.Future[None], int] = {}
 
     def serve(self, listener: socket.socket) -> None:
         """Take daemons that connect to ``listener``, which is closed with us."""
@@ -87,12 +87,19 @@ class Deposits:
         return partial(self.state, escrows.name(namespace, id, exec_id))
 
     async def settled(self) -> None:
-        """Wait until the daemon, if there is one, has let go of everything that is not stated any more."""
+        """Wait until the daemon, if there is one, has let go of everything that was not stated any more by now."""
+        if self._taken >= self._number:
+            return
+        # For a number of its own: on a busy node the last one may never be the one that the daemon is at.
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = self._number
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._settled.wait()
+                await waiting
         except TimeoutError:
             log.warning("escrow: the daemon does not say within %g s that it let go of descriptors", PATIENCE)
+        finally:
+            self._waiting.pop(waiting, None)
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -116,9 +123,8 @@ class Deposits:
 
     def _tell(self, message: Message) -> None:
         if self._connection is None:
+            self._let_go(self._number)
             return
-        if message.verb == escrows.DROP:
-            self._settled.clear()
         self._outbox.append(message)
         if len(self._outbox) == 1:
             self._flush()
@@ -165,8 +171,8 @@ class Deposits:
         self._disconnect()
 
     def _heard(self, message: Message) -> None:
-        if message.verb == escrows.TAKEN and message.number == self._number:
-            self._settled.set()
+        if message.verb == escrows.TAKEN:
+            self._let_go(message.number)
         elif message.verb == escrows.ENDED and self._ended is not None:
             for name in message.keys:
                 self._ended(name, message.number, message.at)
@@ -180,4 +186,11 @@ class Deposits:
         self._connection.close()
         self._connection = None
         self._outbox.clear()
-        self._settled.set()
+        self._let_go(self._number)
+
+    def _let_go(self, number: int) -> None:
+        """Nobody else has what was dropped by a message of this number or before."""
+        self._taken = max(self._taken, number)
+        for waiting, wanted in self._waiting.items():
+            if wanted <= number and not waiting.done():
+                waiting.set_result(None)

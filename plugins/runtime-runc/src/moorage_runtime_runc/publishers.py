@@ -40,6 +40,9 @@ TOPICS = {
 
 _TIMEOUT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_LAG = 0.002
+"""Seconds by which an event comes after what it tells of. Else the answer to the call that brought it about would wait
+until we have sent and the daemon has handled it, which is 1 ms for each of Create, Start and Delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Publisher:
         pause = _FIRST_PAUSE
         while True:
             await self._wake.wait()
+            await asyncio.sleep(_LAG)
             try:
                 await self._deliver()
                 pause = _FIRST_PAUSE
