@@ -31,6 +31,10 @@ interval = "1s"
 """Of containerd 1; later versions, and we, know that the table has another name now."""
 
 
+PATIENCE = 2.0
+"""Seconds; some intervals."""
+
+
 class Host:
     """A daemon with an image, and what ``ctr`` says of its containers."""
 
@@ -115,7 +119,7 @@ def test_what_labels_ask_for(host: Host, tmp_path: Path) -> None:
     host.ctr("tasks", "pause", "paused")
     before = {id: host.kill(id) for id in ("always", "logs")}
     wait_until(lambda: host.state("always") == host.state("logs") == "RUNNING" and host.state("unwanted") == "GONE", 30)
-    time.sleep(2)  # longer than the interval: what is not to happen has not happened by then either
+    time.sleep(PATIENCE)  # longer than the interval: what is not to happen has not happened by then either
     after = host.tasks()
     states = {id: state for id, (_, state) in after.items()}
     paused = "PAUSED" if host.knows_policies else "RUNNING"
@@ -139,7 +143,7 @@ def test_policies(host: Host) -> None:
     for id in ("stays", "left", "always"):
         host.kill(id)
     wait_until(lambda: host.state("always") == host.state("stays") == "RUNNING" and host.count("fails") == 2, 30)
-    time.sleep(2)
+    time.sleep(PATIENCE)
     assert {id: (state, host.count(id)) for id, (_, state) in host.tasks().items()} == {
         "always": ("RUNNING", 1),
         "ends": ("STOPPED", 0),
@@ -152,6 +156,7 @@ def test_policies(host: Host) -> None:
     host.clear()
 
 
+@pytest.mark.full
 def test_a_task_that_is_deleted_or_never_was_is_made(host: Host) -> None:
     host.run("c", "sleep 100", status="running")
     host.ctr("tasks", "rm", "-f", "c")
@@ -172,7 +177,7 @@ def test_a_daemon_that_was_killed_remembers_what_should_run(host: Host) -> None:
     host.daemon.start()
     wait_until(lambda: host.state("dies") == "RUNNING" and host.tasks()["dies"][0] != dies, 30)
     assert host.tasks()["lives"] == lives
-    assert (host.count("lives"), host.count("dies")) == (0, int(host.knows_policies))
+    assert (host.count("lives"), host.count("dies")) == (0, int(host.knows_policies)), host.daemon.tail()
     host.clear()
 
 
@@ -185,7 +190,7 @@ def test_the_command_line(host: Host) -> None:
     wait_until(lambda: host.state("c") == "RUNNING" and host.tasks()["c"][0] != pid, 30)
     wait_until(lambda: host.moorage("logs", "c").stdout == "up\nup\n", 30)
     assert host.moorage("stop", "-t", "0", "c").returncode == 0
-    time.sleep(2)
+    time.sleep(PATIENCE)
     assert host.state("c") == "STOPPED"
     assert host.moorage("start", "c").returncode == 0
     wait_until(lambda: host.state("c") == "RUNNING", 30)
@@ -206,6 +211,6 @@ def test_an_image_cannot_ask_for_it(host: Host, tmp_path: Path) -> None:
     assert {key for key in host.labels("c") if key.startswith(LABEL)} == set()
     assert host.labels("c")["harmless"] == "yes"
     assert host.moorage("wait", "c").stdout == "0\n"
-    time.sleep(2)
+    time.sleep(PATIENCE)
     assert host.state("c") == "STOPPED"
     host.clear()

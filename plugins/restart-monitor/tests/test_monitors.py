@@ -115,6 +115,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
     """Plays a scene with pauses of hundredths of seconds; the monitor looks by itself if ``interval`` is given."""
     monkeypatch.setattr(paces, "FIRST", 0.01)
     monkeypatch.setattr(paces, "STEADY", 0.2)
+    monkeypatch.setattr(paces, "SETTLING", 0.0)
     with ThreadPoolExecutor(2) as pool:
 
         def run(script: Callable[[Scene], Awaitable[None]], interval: float = NEVER, started: bool = True) -> None:
@@ -236,6 +237,34 @@ def test_who_starts_it_himself_is_left_alone(play: Play, monkeypatch: pytest.Mon
         await scene.tasks.start("ns", "c")
         await looking
         assert (scene.tasks.made, scene.count(), scene.tasks.told) == (["ns/c"], "", [])
+
+    play(script)
+
+
+def test_a_slow_client_is_not_overtaken(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paces, "SETTLING", 0.3)
+
+    async def script(scene: Scene) -> None:
+        scene.metadata.add()
+        looking = asyncio.create_task(scene.monitor.reconcile())
+        await asyncio.sleep(0.1)
+        await scene.tasks.create("ns", Creation("c", "r", SPEC.value))
+        await asyncio.sleep(0.1)
+        await scene.tasks.start("ns", "c")
+        await looking
+        assert (scene.tasks.made, scene.count()) == (["ns/c"], "")
+
+    play(script)
+
+
+def test_a_task_that_nobody_starts_is_made_anew(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paces, "SETTLING", 0.1)
+
+    async def script(scene: Scene) -> None:
+        scene.metadata.add()
+        await scene.tasks.create("ns", Creation("c", "r", SPEC.value))
+        await scene.monitor.reconcile()
+        assert (scene.status(), scene.count()) == (Status.RUNNING, "1")
 
     play(script)
 

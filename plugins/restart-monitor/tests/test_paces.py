@@ -1,4 +1,10 @@
-from moorage_restart_monitor.paces import FIRST, STEADY, Pace
+import time
+
+import pytest
+
+from moorage_restart_monitor.paces import FIRST, SETTLING, STEADY, Pace, settling
+from moorage_sdk.containers import Container, Runtime
+from moorage_sdk.tasks import Process, Status
 
 
 def loop(pace: Pace, now: float, times: int, lasts: float) -> tuple[list[float], float]:
@@ -46,3 +52,19 @@ def test_time_that_has_passed_counts() -> None:
     assert pace.down(9.0) == 0.0
     pace.up(9.5)  # somebody started it
     assert pace.down(20.0) == 1.0
+
+
+def container(age: float) -> Container:
+    return Container("c", Runtime("r"), updated_at=int((time.time() - age) * 1e9))
+
+
+@pytest.mark.parametrize("process", [None, Process("c", "", 7, Status.CREATED)])
+def test_who_made_the_record_may_be_about_to_start_it(process: Process | None) -> None:
+    assert SETTLING - 2 < settling(container(1.0), process) <= SETTLING - 1
+    assert settling(container(SETTLING + 1), process) == 0
+    assert settling(container(-3600.0), process) == 0  # the clock was set back
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.UNKNOWN, Status.RUNNING])
+def test_what_was_started_is_nobodys_business_any_more(status: Status) -> None:
+    assert settling(container(0.0), Process("c", "", 7, status)) == 0

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import Executor
 from functools import partial
 
-from moorage_restart_monitor import policies
+from moorage_restart_monitor import paces, policies
 from moorage_restart_monitor.exits import Exits
 from moorage_restart_monitor.paces import Pace
 from moorage_restart_monitor.policies import Verdict
@@ -57,7 +57,7 @@ class RestartMonitor(ContainerMonitor):
         metadata.watch(self._note)
 
     def start(self) -> None:
-        """Begin; the first look is at once, so that what should run after a reboot does."""
+        """Begin; the first look is when the daemon serves, so that what should run after a reboot does."""
         self._exits = Exits(self._exchange, lambda *key: self._tend(key))
         self._running = self._loop.create_task(self._run())
 
@@ -77,9 +77,11 @@ class RestartMonitor(ContainerMonitor):
             await asyncio.wait(self._tended.values())
 
     async def _run(self) -> None:
+        pause = paces.FIRST  # to read all records is work, and a daemon that starts has other work
         while True:
+            await asyncio.sleep(pause)
             await self._sweep()
-            await asyncio.sleep(self._interval)
+            pause = self._interval
 
     async def _sweep(self) -> None:
         """Look at everybody who is labelled, or about whom something is remembered."""
@@ -126,25 +128,28 @@ class RestartMonitor(ContainerMonitor):
     async def _look_after(self, namespace: str, id: str) -> None:
         """Do what the labels ask for, now or when it is time, if they still ask for it then."""
         try:
-            while (verdict := await self._verdict(namespace, id)) is Verdict.START:
-                pause = self._pace(namespace, id).down(time.monotonic())
-                if not pause:
-                    break
+            verdict, pause = await self._verdict(namespace, id)
+            while pause:
                 await asyncio.sleep(pause)
+                verdict, pause = await self._verdict(namespace, id)
             await self._act(namespace, id, verdict)
         except (errors.NotFound, errors.AlreadyExists) as error:
             log.debug('container "%s" in namespace "%s": somebody was faster: %s', id, namespace, error)
         except errors.Error as error:
             log.warning('container "%s" in namespace "%s": not brought to its state: %s', id, namespace, error)
 
-    async def _verdict(self, namespace: str, id: str) -> Verdict:
+    async def _verdict(self, namespace: str, id: str) -> tuple[Verdict, float]:
+        """What is to be done, and how many seconds later to ask again instead."""
         self._missed.discard((namespace, id))
         async with self._slots:
             container, process = await self._facts(namespace, id)
         verdict = policies.judge(container.labels, process) if container else Verdict.LEAVE
-        if verdict is not Verdict.START and (namespace, id) in self._paces:
+        if container and verdict is Verdict.START:
+            pause = self._pace(namespace, id).down(time.monotonic())
+            return verdict, max(pause, paces.settling(container, process))
+        if (namespace, id) in self._paces:
             self._pace(namespace, id).up(time.monotonic())
-        return verdict
+        return verdict, 0.0
 
     async def _facts(self, namespace: str, id: str) -> tuple[Container | None, Process | None]:
         """The record and the task. A task that cannot be asked is neither missing nor ended: errors.Unavailable."""

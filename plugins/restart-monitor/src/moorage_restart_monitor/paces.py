@@ -1,9 +1,14 @@
 """When a container may be started again: soon after it ended, and later each time that it ends at once.
 
-All times are seconds on one monotonic clock.
+Times of a pace are seconds on one monotonic clock.
 """
 
 from __future__ import annotations
+
+import time
+
+from moorage_sdk.containers import Container
+from moorage_sdk.tasks import Process, Status
 
 FIRST = 1.0
 """Seconds after an exit in which nothing happens: who waits for it can ask how it came, and who is about to start the
@@ -11,6 +16,19 @@ container by himself need not fear that it was done for him."""
 
 STEADY = 10.0
 """Seconds after which a container counts as started well (``defaultTimeout`` in moby's restartmanager)."""
+
+
+SETTLING = 5.0
+"""Seconds after the last change of a record in which its client may be about to start it: making the task takes as
+long as it takes, and a node that is short of time makes it long. (containerd interferes when its interval wants it.)"""
+
+
+def settling(container: Container, process: Process | None) -> float:
+    """How long a container without a started task is left to whoever made or changed its record, by the wall clock."""
+    if process is not None and process.status is not Status.CREATED:
+        return 0.0
+    age = time.time() - container.updated_at / 1e9
+    return SETTLING - age if 0 <= age < SETTLING else 0.0
 
 
 class Pace:
