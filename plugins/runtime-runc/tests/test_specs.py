@@ -25,6 +25,7 @@ def test_traits(tmp_path: Path) -> None:
     assert specs.traits(write(tmp_path, labelled)) == Traits(labelled=True)
     assert specs.traits(write(tmp_path, {"process": {"selinuxLabel": "y"}})).labelled
     assert specs.traits(write(tmp_path, {"hooks": {"poststop": [{"path": "/bin/true"}]}})) == Traits(poststop=True)
+    assert specs.traits(write(tmp_path, {"root": {"path": "/r", "readonly": True}})) == Traits(root="/r")
     assert specs.traits(write(tmp_path, {"hooks": {"poststop": [], "prestart": [{"path": "/x"}]}})) == Traits()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_api.messages import events, types
-from moorage_runtime_runc import checkpoints, consoles, openings, shields, specs, streams
+from moorage_runtime_runc import checkpoints, consoles, openings, roots, shields, specs, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import read_pid
@@ -87,14 +88,22 @@ async def restore(container: Container, host: Host) -> int:
 
 
 async def _mount(container: Container, creation: Creation) -> None:
+    """On a thread, as is the look at what others have mounted: the file system below may hang."""
+    root = creation.bundle / container.traits.root
     if not creation.rootfs:
+        await asyncio.to_thread(roots.check, root)
         return
     rootfs = creation.bundle / "rootfs"
     rootfs.mkdir(mode=0o711, exist_ok=True)
+    await asyncio.to_thread(_mount_all, creation.rootfs, rootfs, root)
+
+
+def _mount_all(wanted: Sequence[Mount], rootfs: Path, root: Path) -> None:
     try:
-        await asyncio.to_thread(mounts.mount_all, creation.rootfs, rootfs)
+        mounts.mount_all(wanted, rootfs)
     except OSError as error:
         raise errors.Error(f"failed to mount rootfs component: {error}") from error
+    roots.check(root)
 
 
 async def _open_streams(container: Container, creation: Creation, host: Host) -> None:

@@ -19,12 +19,14 @@ log = logging.getLogger(__name__)
 class Traits:
     """``private_pids``: the kernel kills what init leaves behind. ``labelled``: a security module mediates paths.
 
-    ``poststop``: programs run at the very end, and may still look at the root file system.
+    ``poststop``: programs run at the very end, and may still look at the root file system. ``root``: where that is, as
+    a rule below the bundle.
     """
 
     private_pids: bool = False
     labelled: bool = False
     poststop: bool = False
+    root: str = "rootfs"
 
 
 def traits(bundle: Path) -> Traits:
@@ -37,6 +39,7 @@ def traits(bundle: Path) -> Traits:
             any(each.get("type") == "pid" and not each.get("path") for each in namespaces),
             bool(process.get("apparmorProfile") or process.get("selinuxLabel")),
             bool((spec.get("hooks") or {}).get("poststop")),
+            root=str((spec.get("root") or {}).get("path") or "rootfs"),
         )
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         log.warning("%s/config.json: cannot be read: %s", bundle, error)
