@@ -7,6 +7,7 @@ its output: counted lines, and at the end how many they were.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -29,6 +30,7 @@ from moorage_sys import pidfds
 from moorage_testkit import kernels
 from moorage_testkit.daemons import Daemon, moorage
 from moorage_testkit.worlds import verify_world
+from moorage_ttrpc import blocking
 
 WRITE = """
 trap 'echo "end $i"; exit $((i % 100 + 1))' TERM
@@ -40,6 +42,7 @@ while :; do
 done
 """
 SECONDS = 60
+MONITOR = "moorage.monitor.v1.Monitor"
 
 Kill = Callable[[], Awaitable[None]]
 
@@ -74,6 +77,7 @@ class Node:
         self.outputs: dict[str, Output] = {}
         self.exits: list[tuple[str, int]] = []
         self.took: list[float] = []
+        self.upgrades: list[int] = []
 
     async def ask(self, call: Callable[[Client], Awaitable[Any]]) -> Any:
         """The answer, from whichever daemon gives it."""
@@ -190,6 +194,19 @@ class Node:
         await self._until_another(pid)
         self.took.append(time.monotonic() - began)
 
+    async def upgrade_monitor(self) -> None:
+        """As often as it takes: it is refused while the runtime has too much to do."""
+        pid, socket = self.monitor(), next(Path(self.daemon.state).rglob("monitor.sock"))
+        for _ in range(20):
+            try:
+                await asyncio.to_thread(blocking.call, socket, MONITOR, "Upgrade", b"")
+                break
+            except errors.Unavailable:
+                continue
+        said = json.loads(await asyncio.to_thread(blocking.call, socket, MONITOR, "Info", b""))
+        self.upgrades.append(said["upgrades"])
+        assert self.monitor() == said["pid"] == pid
+
     async def kill_daemon(self) -> None:
         self.daemon.kill()
         await asyncio.to_thread(self.daemon.start)
@@ -213,6 +230,12 @@ class Node:
                     await client.tasks.get(id)
 
         await self.ask(ask_all)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Of this run alone: runs beside it have containers of the same names, and runc's state goes by both."""
+    return f"monitors-{os.getpid()}"
 
 
 @pytest.fixture
@@ -284,6 +307,17 @@ def test_kills_of_the_monitor(node: Node, chance: random.Random, full: bool) -> 
     play(node, story(node, chance, count, [node.kill_monitor] * kills))
     assert max(Counter(node.exits).values()) == 1
     assert {id for id, _ in node.exits} == set(node.outputs)
+    check_world(node)
+
+
+@pytest.mark.full
+def test_upgrades_of_the_monitor(node: Node, chance: random.Random, full: bool) -> None:
+    count, times = (50, 10) if full else (10, 3)
+    play(node, story(node, chance, count, [node.upgrade_monitor] * times))
+    assert node.upgrades == list(range(1, times + 1))
+    assert max(Counter(node.exits).values()) == 1
+    assert {id for id, _ in node.exits} == set(node.outputs)
+    assert "disconnected" not in node.daemon.log.read_text()
     check_world(node)
 
 
