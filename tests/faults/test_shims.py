@@ -73,6 +73,24 @@ class Runs:
 
 
 @pytest.fixture
+def namespace() -> str:
+    """Of this run alone: daemons share the states of runc, which go by namespace and id."""
+    return f"faults-shims-{os.getpid()}"
+
+
+@pytest.fixture
+def daemon(base: Path, namespace: str) -> Iterator[Daemon]:
+    with Daemon(daemons.moorage(), base, namespaces=[namespace]) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def busybox(daemon: Daemon, namespace: str, archive: Path) -> str:
+    daemon.ctr("-n", namespace, "images", "import", str(archive))
+    return daemon.ctr("-n", namespace, "images", "ls", "-q").stdout.strip()
+
+
+@pytest.fixture
 def runs(daemon: Daemon, namespace: str, busybox: str) -> Runs:
     return Runs(daemon, namespace, busybox)
 
