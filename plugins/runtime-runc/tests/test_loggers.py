@@ -42,8 +42,8 @@ def test_one_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.
     async def scenario(start: Any) -> None:
         logger = await start()
         await asyncio.sleep(0.1)
-        for fd in (*logger.reads.values(), *logger.writes.values()):
-            os.close(fd)
+        os.close(logger.stdout)
+        os.close(logger.stderr)
         await loggers.stop(logger.pidfd)
         exited = pidfds.exit_info(logger.pidfd) if pidfds.has_exit_info() else None
         assert exited is None or exited.code == 137

@@ -6,6 +6,7 @@ kernel are asked what came of it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -112,7 +113,14 @@ def _watch(tasks: Tasks, process: Process, pidfd: int, reaped_as: str) -> Watch:
 
 def _adopt_streams(tasks: Tasks, container: Container, process: Process, held: dict[str, int]) -> None:
     process.entrust(process.streams, tasks.host.deposits.keeper(*_ids(container, process)))
-    process.streams.adopt(process.stdio, held, stdin_open=process.stdin_open, pid=process.pid)
+    process.streams.adopt(process.stdio, held, stdin_open=process.stdin_open, pid=_pid(process))
+
+
+def _pid(process: Process) -> int:
+    """Its pid, unless that is another's by now."""
+    with contextlib.suppress(ProcessLookupError):
+        return process.pid if pidfds.start_time(process.pid) == process.started else 0
+    return 0
 
 
 def _ids(container: Container, process: Process) -> tuple[str, str, str]:

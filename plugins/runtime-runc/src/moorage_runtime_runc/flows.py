@@ -34,16 +34,12 @@ class Flows:
         self._terminal = terminal
         self._log = LogFile(ends["log"]) if "log" in ends else None
         self._outputs: list[Pump | LogWriter] = []
-        self._drops: list[Pump] = []
         self._master: Pump | None = None
         self._input: Pump | None = None
         for name in OUTPUTS:
-            if "logger" not in ends:
-                self._begin_log(name, format)
+            self._begin_log(name, format)
             self._begin_pump(name)
         self._begin_input()
-        if "logger" in ends:
-            asyncio.get_running_loop().add_reader(ends["logger"], self._logger_gone)
 
     async def drain(self) -> None:
         """Wait until everything the process wrote was moved."""
@@ -52,10 +48,8 @@ class Flows:
 
     def stop(self) -> None:
         """Move no more."""
-        for each in (*self._outputs, *self._drops, *([self._input] if self._input else [])):
+        for each in (*self._outputs, *([self._input] if self._input else [])):
             each.stop()
-        if "logger" in self._ends:
-            asyncio.get_running_loop().remove_reader(self._ends["logger"])
 
     def reopen_log(self, path: Path) -> int:
         """Go on in another file at ``path``, whose descriptor is the result; the caller closes the other.
@@ -78,8 +72,7 @@ class Flows:
         """Where there is no sink, output is dropped."""
         role = "master" if self._terminal and name == "stdout" else f"pipe-{name}"
         source, sink = self._ends.get(role), self._ends.get(f"sink-{name}")
-        others = {f"spool-{name}", "logger"}  # who read from the pipe
-        if source is None or (role != "master" and others & self._ends.keys()):
+        if source is None or (role != "master" and f"spool-{name}" in self._ends):
             return
         if role == "master":
             self._master = Pump(source, sink, self._hung_up)
@@ -91,15 +84,6 @@ class Flows:
         source, sink = self._ends.get("source-stdin"), self._ends.get("master" if self._terminal else "pipe-stdin")
         if source is not None and sink is not None:
             self._input = Pump(source, sink, self._input_ended)
-
-    def _logger_gone(self) -> None:
-        """The log program has ended, usually because the output has. Where not, the container must not suffer for it:
-        what comes is dropped.
-        """
-        asyncio.get_running_loop().remove_reader(self._ends["logger"])
-        for name in OUTPUTS:
-            if (source := self._ends.get(f"pipe-{name}")) is not None:
-                self._drops.append(Pump(source, None, partial(self._release, f"pipe-{name}")))
 
     def _input_ended(self) -> None:
         """The client has closed its end and so have we: hang up a terminal, as containerd's runc shim does."""

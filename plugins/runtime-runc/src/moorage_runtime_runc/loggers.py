@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from moorage_runtime_runc.descriptors import Descriptors
@@ -27,14 +26,15 @@ STOP_WAIT = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Logger:
-    """A running log program, as descriptors that the caller owns: a pidfd, and both ends of its pipes by their names.
+    """A running log program, as descriptors that the caller owns: a pidfd and the write ends of its two pipes.
 
-    The read ends are for when it is gone: with nobody to read, the container would die of writing.
+    Nobody else has a read end, so who writes after it has died gets EPIPE, as under containerd's shim: with one of
+    ours he would block, and reading from it would rob whoever the program has left to read.
     """
 
     pidfd: int
-    reads: Mapping[str, int]
-    writes: Mapping[str, int]
+    stdout: int
+    stderr: int
 
 
 async def stop(pidfd: int) -> None:
@@ -55,12 +55,12 @@ def command(uri: Uri) -> list[str]:
 async def start(uri: Uri, namespace: str, id: str, reaper: Reaper, spawner: Spawner) -> Logger:
     """Start a log program and wait until it is ready. Raises errors.Error if it cannot be started or gives up."""
     with Descriptors() as ours:
-        pipes = {name: ours.pipe() for name in ("stdout", "stderr")}
+        out_read, out_write = ours.pipe()
+        err_read, err_write = ours.pipe()
         ready_read, ready_write = ours.pipe()
         env = {"CONTAINER_ID": id, "CONTAINER_NAMESPACE": namespace}
-        descriptors = {3: pipes["stdout"][0], 4: pipes["stderr"][0], 5: ready_write}
         try:
-            pid = spawner.spawn(command(uri), descriptors, env)
+            pid = spawner.spawn(command(uri), {3: out_read, 4: err_read, 5: ready_write}, env)
         except OSError as error:
             raise errors.Error(f'log program "{uri.path}": {error.strerror}') from error
         watch = reaper.watch(pid)
@@ -72,8 +72,7 @@ async def start(uri: Uri, namespace: str, id: str, reaper: Reaper, spawner: Spaw
             with contextlib.suppress(ProcessLookupError):
                 watch.signal(signal.SIGKILL)
             raise
-        reads, writes = ({name: ours.take(ends[end]) for name, ends in pipes.items()} for end in (0, 1))
-        return Logger(ours.take(pidfd), reads, writes)
+        return Logger(ours.take(pidfd), ours.take(out_write), ours.take(err_write))
 
 
 async def _wait_ready(uri: Uri, fd: int) -> None:

@@ -98,12 +98,11 @@ class _Opening:
     def _logger(self, logger: Logger) -> None:
         """A terminal is both outputs, and then nobody writes to the second pipe."""
         self._streams.hold("logger", logger.pidfd)
-        for name in OUTPUTS:
-            self._streams.hold(f"pipe-{name}", logger.reads[name])
-            if self._stdio.terminal and name == "stdout":
-                self._streams.hold("sink-stdout", logger.writes[name])
-            else:
-                self._streams.give(OUTPUTS.index(name) + 1, logger.writes[name])
+        self._streams.give(2, logger.stderr)
+        if self._stdio.terminal:
+            self._streams.hold("sink-stdout", logger.stdout)
+        else:
+            self._streams.give(1, logger.stdout)
 
     def _file(self, path: Path) -> None:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ class Streams:
     - ``stdin``: our write end of the client's FIFO, so that a client that comes again is no end of input;
     - ``pipe-stdout``, ``pipe-stderr``, ``master``: where the process writes to, and ``sink-stdout``, ``sink-stderr``:
       where it is moved to;
-    - ``logger``: the pidfd of the log program that reads from ``pipe-stdout`` and ``pipe-stderr``, as long as it lives;
+    - ``logger``: the pidfd of the log program, which is to end with the process;
     - ``log``: the file that ``pipe-stdout`` and ``pipe-stderr`` are written to instead, by way of ``spool-stdout`` and
       ``spool-stderr``;
     - ``source-stdin``, ``pipe-stdin``: where the input of the process comes from, and where it is moved to.
