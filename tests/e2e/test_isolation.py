@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from moorage_client import clients
-from moorage_testkit import daemons
+from moorage_testkit import daemons, images
 from moorage_testkit.daemons import Daemon
+from moorage_testkit.images import Layout
 from moorage_testkit.worlds import verify_world
 
 BUSYBOX = "docker.io/library/busybox:latest"
@@ -188,6 +189,38 @@ def test_sec_59_five_thousand_mounts_bring_nobody_down(cli: Cli, tmp_path: Path)
     done = cli("run", "--rm", "--name", ID, *volumes, BUSYBOX, "sh", "-c", "ls /m | wc -l")
     assert done.returncode or done.stdout == "5000\n", done.stderr
     assert cli("run", "--rm", BUSYBOX, "true").returncode == 0
+
+
+LINKS = [(name, kind) for name in ("dev", "proc", "sys", "etc", "run") for kind in ("absolute", "relative")]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [each if each in LINKS[:3] else pytest.param(*each, marks=pytest.mark.full) for each in LINKS],
+)
+def test_sec_5_10_a_root_file_system_that_leads_to_the_host(
+    mooraged: Daemon, namespace: str, tmp_path: Path, name: str, kind: str
+) -> None:
+    """Started or refused, it changes nothing there; and whatever was made of it is gone."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    decoys = dict.fromkeys(("ptmx", "console", "null", "passwd", "hostname"), "decoy")
+    for decoy, text in decoys.items():
+        (victim / decoy).write_text(text)
+    target = str(victim) if kind == "absolute" else "../" * 20 + str(victim).lstrip("/")
+    image, layout = f"docker.io/library/{name}-{kind}:latest", Layout(tmp_path / "layout")
+    busybox = images.File("bin/busybox", images.BUSYBOX.read_bytes(), 0o755)
+    files = [images.directory("bin"), busybox, images.File(name, None, link=target)]
+    layout.tag(image, layout.image([images.layer(files)]))
+    mooraged.ctr("-n", namespace, "images", "import", str(images.archive(layout, tmp_path / "image.tar")))
+    ran = mooraged.ctr("-n", namespace, "run", "--rm", image, ID, "/bin/busybox", "true", check=False)
+    assert {path.name: path.read_text() for path in victim.iterdir() if not path.is_symlink()} == decoys
+    assert len(list(victim.iterdir())) == len(decoys)
+    if name == "dev":
+        assert ran.returncode and "/dev leads out of it" in ran.stderr
+    if name in ("proc", "sys"):
+        assert ran.returncode
+    verify_world(mooraged.world).assert_clean()
 
 
 @pytest.fixture
