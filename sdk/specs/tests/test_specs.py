@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -128,3 +129,15 @@ def test_sec_51_sysctls_of_its_own_namespaces_alone() -> None:
 def test_sec_59_five_thousand_mounts_are_a_specification_like_any_other() -> None:
     many = tuple(volumes.Volume(f"/source/{number}", f"/target/{number}") for number in range(5000))
     assert len(build(Settings(volumes=many))["mounts"]) == 5008
+
+
+def test_sec_55_many_at_once_of_one_image_have_nothing_in_common() -> None:
+    def own(number: int) -> list[str]:
+        env: list[str] = build(Settings(env=(f"OWN_{number}={number}",)))["process"]["env"]
+        env.append("LEAK=1")
+        return env
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(own, range(2000)))
+    assert found == [["PATH=/bin", "A=1", f"OWN_{number}={number}", "LEAK=1"] for number in range(2000)]
+    assert CONFIG.env == ("PATH=/bin", "A=1")
