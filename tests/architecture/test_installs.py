@@ -87,7 +87,12 @@ def test_a_release_pins_members_by_version(tree: Path, tmp_path: Path, monkeypat
 def test_every_member_builds_from_its_source_distribution_without_network(tree: Path, tmp_path: Path) -> None:
     python = environment(tmp_path / "venv")
     for file in sorted(
-        [*tree.glob("sdk/*/pyproject.toml"), tree / "core/pyproject.toml", *tree.glob("plugins/*/pyproject.toml")]
+        [
+            *tree.glob("sdk/*/pyproject.toml"),
+            tree / "core/pyproject.toml",
+            *tree.glob("plugins/*/pyproject.toml"),
+            *tree.glob("plugins_ext/*/pyproject.toml"),
+        ]
     ):
         out = tmp_path / "sdist" / file.parent.name
         run(python, "-m", "hatchling", "build", "-t", "sdist", "-d", out, cwd=file.parent)
