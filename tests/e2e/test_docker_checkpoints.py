@@ -16,7 +16,7 @@ RELAY = 'version = 2\n[plugins."io.containerd.runtime.v1.runc"]\nrelay = true\n'
 COUNT = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done"
 
 
-@pytest.fixture(params=["mooraged", "containerd"])
+@pytest.fixture(params=["mooraged", pytest.param("containerd", marks=pytest.mark.full)])
 def engine(request: pytest.FixtureRequest, rootfs: bytes) -> Iterator[Engine]:
     if not shutil.which("criu") or subprocess.run(["criu", "check"], capture_output=True, check=False).returncode:
         pytest.skip("needs a kernel and a criu that suit each other")
