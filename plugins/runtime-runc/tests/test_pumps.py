@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,22 @@ def test_where_the_kernel_cannot_splice_bytes_are_copied(monkeypatch: pytest.Mon
     test_everything_arrives_however_slow_the_sink()
     test_a_sink_that_is_gone_does_not_stop_the_source()
     test_a_terminal_ends_when_its_other_side_closes()
+
+
+def test_a_source_that_never_dries_up_leaves_others_their_turn() -> None:
+    async def main() -> None:
+        source, feed = os.pipe()
+        pump = Pump(source, None)
+        moves: list[int] = []
+        pump._move = lambda: moves.append(1) or 1  # type: ignore[func-returns-value]
+        os.write(feed, b"there is something")
+        seen = [0]
+        while seen[-1] < 100:
+            await asyncio.sleep(0)
+            seen.append(len(moves))
+        pump.stop()
+        os.close(source)
+        os.close(feed)
+        assert max(after - before for before, after in pairwise(seen)) == 16
+
+    asyncio.run(main())

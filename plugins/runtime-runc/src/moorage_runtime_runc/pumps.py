@@ -16,6 +16,9 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 _CHUNK = 64 << 10
+_MOVES = 16
+"""At once, before others have their turn. A terminal gives 4 KiB at a time, so that one move for each turn of the loop
+made it half as fast, and a pipe two thirds."""
 
 
 class Full(Exception):
@@ -58,16 +61,16 @@ class Pump:
 
     def _ready(self) -> None:
         try:
-            moved = self._move()
+            for _ in range(_MOVES):
+                if not self._move():
+                    self._end()
+                    return
         except Full:
             self._wait_for_sink(True)
         except BlockingIOError:
             self._wait_for_sink(False)
         except OSError as error:
             self._failed(error)
-        else:
-            if not moved:
-                self._end()
 
     def _failed(self, error: OSError) -> None:
         if error.errno == errno.EINVAL and self._move == self._splice:
