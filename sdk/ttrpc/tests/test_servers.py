@@ -222,9 +222,11 @@ def test_after_a_release_everything_goes_on(tmp_path: Path) -> None:
         client = await clients.connect(tmp_path / "s")
         server.hold()
         late = await clients.connect(tmp_path / "s")
+        server.hold()
         asked = [asyncio.create_task(each.call("s", "Echo", b"x")) for each in (client, late)]
         await asyncio.sleep(0.05)
         assert not any(each.done() for each in asked)
+        server.release()
         server.release()
         assert await asyncio.wait_for(asyncio.gather(*asked), 5) == [b"x", b"x"]
         await client.close()

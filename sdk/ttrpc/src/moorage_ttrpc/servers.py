@@ -68,11 +68,15 @@ class Server:
 
     def hold(self) -> None:
         """Read no more requests, of new connections neither, until ``release``. Those that were read go on."""
+        if self._held:
+            return
         self._held = True
         for session in self._sessions:
             session.connection.hold()
 
     def release(self) -> None:
+        if not self._held:
+            return
         self._held = False
         for session in self._sessions:
             session.connection.release()
