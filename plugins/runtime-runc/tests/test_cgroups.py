@@ -7,6 +7,7 @@ import pytest
 
 from moorage_runtime_runc import cgroups
 from moorage_runtime_runc.cgroups import Cgroup
+from moorage_sys import mountinfo
 
 
 def test_our_own(tmp_path: Path) -> None:
@@ -41,3 +42,19 @@ def test_the_unified_hierarchy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cgroups, "is_unified", lambda: True)
     found = cgroups.of(os.getpid())
     assert found.unified and found.path("memory") == found.path("anything")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: cgroups")
+def test_an_empty_cgroup_goes_from_every_hierarchy_and_one_in_use_stays() -> None:
+    points = [Path(each.mount_point) for each in mountinfo.read() if each.type in ("cgroup", "cgroup2")]
+    name = f"/moorage-test-{os.getpid()}-empty"
+    made = [point / name.strip("/") for point in points if os.access(point, os.W_OK)]
+    for path in made:
+        path.mkdir(exist_ok=True)
+    assert made
+    (made[0] / "inner").mkdir()
+    assert not cgroups.remove(name)
+    (made[0] / "inner").rmdir()
+    assert cgroups.remove(name)
+    assert not any(path.exists() for path in made)
+    assert cgroups.remove(name) and cgroups.remove("/") and cgroups.remove("/../..")

@@ -20,7 +20,7 @@ from google.protobuf.any_pb2 import Any as Packed
 
 from moorage_api.convert import timestamps, typeurls
 from moorage_api.messages import runc_options, shim_v3, ttrpc_events
-from moorage_runtime_runc import cgroups, processes
+from moorage_runtime_runc import cgroups, containers, processes
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.journals import Journal
 from moorage_runtime_runc.publishers import Prepared, Publisher
@@ -36,7 +36,7 @@ from moorage_testkit.lives import Lives
 from moorage_ttrpc.methods import Call
 from moorage_ttrpc.peers import Peer
 
-SEEDS = 2000 if os.environ.get("MOORAGE_SCALE") == "full" else 12
+SEEDS = 2000 if os.environ.get("MOORAGE_SCALE") == "full" else 8
 KILL, TERM, WINCH = 9, 15, 28
 
 REFUSALS = {
@@ -299,6 +299,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Counte
         for seed in seeds():
             machine = Pids.machine = Machine(seed, lambda code: Ended(code, time.time_ns()), lives=lives, mortal=mortal)
             monkeypatch.setattr(processes.pidfds, "start_time", machine.start_time)
+            monkeypatch.setattr(containers, "program", machine.program)
             monkeypatch.setattr(cgroups, "of", lambda pid: Pids())
             with tempfile.TemporaryDirectory(dir=folder, prefix="moorage-race-") as place:
                 try:

@@ -68,3 +68,16 @@ def test_an_error_comes_through() -> None:
 
     with pytest.raises(ValueError, match="so"):
         interleavings.run(main, 0)
+
+
+def test_what_goes_to_a_thread_is_done_in_its_turn() -> None:
+    def divide(by: int) -> float:
+        return 1 / by
+
+    async def main() -> None:
+        assert await asyncio.to_thread(divide, 2) == 0.5
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(divide, 0)
+        asyncio.get_running_loop().run_in_executor(None, divide, 0).cancel()
+
+    interleavings.run(main, 3)

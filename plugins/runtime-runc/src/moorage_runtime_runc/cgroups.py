@@ -64,6 +64,20 @@ def named(name: str) -> Cgroup:
     return Cgroup(found)
 
 
+def remove(name: str) -> bool:
+    """Remove the cgroup of that path from every hierarchy, where it is empty; whether nothing is left of it."""
+    inner, busy = name.strip("/"), False
+    for entry in mountinfo.read():
+        if entry.type in ("cgroup", "cgroup2") and entry.root == "/" and inner and ".." not in inner.split("/"):
+            try:
+                Path(entry.mount_point, inner).rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                busy = True
+    return not busy
+
+
 def of(pid: int) -> Cgroup:
     """The cgroup of a process. Raises ProcessLookupError if there is no such process."""
     try:

@@ -19,7 +19,7 @@ from moorage_api.convert import timestamps
 from moorage_api.messages import events
 from moorage_runtime_runc import cgroups, checkpoints, records, specs
 from moorage_runtime_runc.exits import Exits
-from moorage_runtime_runc.processes import Process, finished
+from moorage_runtime_runc.processes import Process, finished, program
 from moorage_runtime_runc.publishers import Prepared, Publisher
 from moorage_runtime_runc.reapers import Ended, Watch
 from moorage_runtime_runc.runtimes import CheckpointFlags, Runtime, Settings
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _CREATED = "task in created state"
 _STOPPED = "a stopped container"
+
+_LOOKS, _LOOK = 20, 0.005
+"""How often, and with how many seconds in between, it is looked whether a start that failed was one after all."""
 
 
 class Container:
@@ -177,13 +180,35 @@ class Container:
             self.refuse_start()
             init.starting = True
             try:
-                await self._reach(self.runtime.start(), "running", "paused")
+                await self._let_run()
                 init.status = Status.RUNNING
                 self.announce(events.TaskStart(container_id=self.id, pid=init.pid))
             finally:
                 init.starting = False
                 await self.exits.changed()
         return init.pid
+
+    async def _let_run(self) -> None:
+        """Raises errors.Error unless init runs then: the command may die when it has done its work."""
+        before = program(self.init.pid)
+        try:
+            await self.runtime.start()
+        except errors.Error as error:
+            if not await self._runs(before):
+                raise
+            log.warning("container %s/%s: runs, although: %s", self.namespace, self.id, error)
+
+    async def _runs(self, before: object) -> bool:
+        """Whether init is no longer the program that it was. It may take a moment to become another.
+
+        runc is no witness: for it a container is created as long as ``exec.fifo`` is there, which the command that died
+        may not have come to remove, and a second start would wait for that FIFO until init ends.
+        """
+        for _ in range(_LOOKS):
+            if program(self.init.pid) not in (before, None):
+                return True
+            await asyncio.sleep(_LOOK)
+        return False
 
     async def _reach(self, command: Awaitable[None], *states: str) -> None:
         """Raises errors.Error unless it is in one of the states then: a command may die when it has done its work."""
@@ -297,7 +322,7 @@ class Container:
         process.settled()
 
     async def _thaw(self) -> None:
-        await self._reach(self.runtime.resume(), "running")
+        await self._reach(self.runtime.resume(), "running", "created")
         self.paused = False
         self.save()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorage_api.messages import events, types
-from moorage_runtime_runc import checkpoints, consoles, openings, roots, shields, specs, streams
+from moorage_runtime_runc import cgroups, checkpoints, consoles, openings, roots, shields, specs, streams
 from moorage_runtime_runc.containers import Container
 from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import read_pid
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 """To get rid of half a container. What killed the runtime once, memory being short, may kill it again."""
+
+_LOOKS, _LOOK = 20, 0.05
+"""How often, and with how many seconds in between, a cgroup is tried to be removed."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +142,21 @@ async def _undo(container: Container) -> None:
             break
         except errors.Error as error:
             log.warning("container %s/%s: not removed from the runtime: %s", container.namespace, container.id, error)
+    await _remove_cgroup(container)
     await container.init.deleted()
     try:
         await container.unmount()
     except OSError as error:
         log.warning("container %s/%s: root file system not unmounted: %s", container.namespace, container.id, error)
+
+
+async def _remove_cgroup(container: Container) -> None:
+    """runc that died before it had written down its state does not know what it has made, and neither does the next."""
+    for _ in range(_LOOKS):
+        if not container.traits.cgroup or cgroups.remove(container.traits.cgroup):
+            return
+        await asyncio.sleep(_LOOK)  # what it had begun ends by itself, as its pipe is closed
+    log.warning("container %s/%s: its cgroup stays: %s", container.namespace, container.id, container.traits.cgroup)
 
 
 def _event(container: Container, creation: Creation) -> events.TaskCreate:

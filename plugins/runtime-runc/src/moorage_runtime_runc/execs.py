@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from moorage_runtime_runc.hosts import Host
 from moorage_runtime_runc.processes import Process, read_pid
 from moorage_sdk import errors, identifiers
 from moorage_sdk.tasks import Status, Stdio
+
+log = logging.getLogger(__name__)
 
 
 def add(container: Container, exec_id: str, stdio: Stdio, spec: dict[str, Any]) -> Process:
@@ -67,6 +70,14 @@ async def _begin(container: Container, process: Process, host: Host) -> int:
     return process.pid
 
 
+def _has_begun(container: Container, path: Path) -> bool:
+    """Whether the runtime died when it had done its work: it tells the pid at the very end."""
+    try:
+        return read_pid(path) in container.pids()
+    except errors.Internal:
+        return False
+
+
 async def _give_up(container: Container, process: Process) -> None:
     process.never_started()
     await process.streams.close()
@@ -92,7 +103,12 @@ async def _run(container: Container, process: Process, host: Host) -> None:
     with host.reaper.hold():
         async with consoles.console_socket(host.folder, process.stdio.terminal) as console:
             socket = console.path if console else None
-            await container.runtime.exec(process.spec or {}, path, process.streams.child, socket)
+            try:
+                await container.runtime.exec(process.spec or {}, path, process.streams.child, socket)
+            except errors.Error as error:
+                if not _has_begun(container, path):
+                    raise
+                log.warning("exec %s in container %s: runs, although: %s", process.id, container.id, error)
             if console is not None:
                 process.streams.attach(await console.master())
         process.streams.started()

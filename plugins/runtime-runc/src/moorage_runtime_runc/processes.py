@@ -47,6 +47,8 @@ class Process:
         """The runtime has told the pid: watch it, also when it is a zombie already. Raises ProcessLookupError."""
         self.pid = pid
         watch = self.follow(reaper.watch(pid))
+        self.exit_status = 0
+        self._over.clear()  # an earlier start may have failed
         self.started = pidfds.start_time(pid)
         return watch
 
@@ -145,6 +147,15 @@ class Process:
 def finished() -> errors.NotFound:
     """Clients look for these words (process/utils.go, checkKillError)."""
     return errors.NotFound("process already finished: not found")
+
+
+def program(pid: int) -> tuple[int, int] | None:
+    """Device and inode of what a process executes; None for one that has ended."""
+    try:
+        found = Path(f"/proc/{pid}/exe").stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def read_pid(path: Path) -> int:

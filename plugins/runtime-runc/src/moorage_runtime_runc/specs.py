@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 class Traits:
     """``private_pids``: the kernel kills what init leaves behind. ``labelled``: a security module mediates paths.
 
-    ``poststop``: programs run at the very end, and may still look at the root file system. ``root``: where that is, as
-    a rule below the bundle.
+    ``poststop``: programs run at the very end, and may still look at the root file system. ``cgroup``: the path of its
+    cgroup, "" where systemd names it or the runtime does. ``root``: where the root file system is, as a rule below the
+    bundle.
     """
 
     private_pids: bool = False
     labelled: bool = False
     poststop: bool = False
+    cgroup: str = ""
     root: str = "rootfs"
 
 
@@ -35,11 +37,13 @@ def traits(bundle: Path) -> Traits:
         spec = json.loads((bundle / "config.json").read_bytes())
         namespaces = spec.get("linux", {}).get("namespaces") or []
         process = spec.get("process") or {}
+        cgroup = spec.get("linux", {}).get("cgroupsPath")
         return Traits(
             any(each.get("type") == "pid" and not each.get("path") for each in namespaces),
             bool(process.get("apparmorProfile") or process.get("selinuxLabel")),
             bool((spec.get("hooks") or {}).get("poststop")),
-            root=str((spec.get("root") or {}).get("path") or "rootfs"),
+            cgroup if isinstance(cgroup, str) and cgroup.startswith("/") else "",
+            str((spec.get("root") or {}).get("path") or "rootfs"),
         )
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         log.warning("%s/config.json: cannot be read: %s", bundle, error)

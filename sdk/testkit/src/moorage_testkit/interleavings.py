@@ -4,8 +4,8 @@
         interleavings.run(lambda: race(seed), seed)
 
 Time is virtual: where nobody is ready it jumps to the next timer, so that sleeping costs nothing, and where there is
-no timer either nobody will ever go on, which is an AssertionError. So only what needs no descriptor and no thread can
-be run. What a seed has shown it shows again.
+no timer either nobody will ever go on, which is an AssertionError. So only what waits for no descriptor can be run; what
+goes to a thread is done between two steps of others. What a seed has shown it shows again.
 """
 
 from __future__ import annotations
@@ -47,6 +47,20 @@ class Loop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._now
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """As ``asyncio.to_thread`` has it done."""
+        future = self.create_future()
+        self.call_soon(self._do, future, func, args)
+        return future
+
+    def _do(self, future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if future.cancelled():
+            return
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - for whoever waits
+            future.set_exception(error)
 
     def _run_once(self) -> None:
         # Of base_events, and the same in all versions from 3.11 to 3.14: it runs what is in _ready, and adds to that

@@ -104,6 +104,7 @@ class Machine:
         self.containers: dict[str, Container] = {}
         self.processes: dict[int, Process] = {}
         self.killed = 0
+        self.env: dict[str, str] = {}
         self._ended = ended
         self._lives = lives
         self._mortal = mortal
@@ -112,7 +113,7 @@ class Machine:
 
     # What the monitor calls.
 
-    def spawn(self, argv: Sequence[str], descriptors: Mapping[int, int | None], **_: Any) -> int:
+    def spawn(self, argv: Sequence[str], descriptors: Mapping[int, int | None], *_: Any, **__: Any) -> int:
         command = self._born()
         options = dict(zip(argv[1::2], argv[2::2], strict=False))
         verb = next(place for place, word in enumerate(argv) if word in _VERBS)
@@ -140,6 +141,10 @@ class Machine:
     def start_time(self, pid: int) -> int:
         """Its pid, for none is used twice."""
         return pid
+
+    def program(self, pid: int) -> tuple[int, int]:
+        """Another one, once a container was started."""
+        return 0, int(any(each.started and each.init and each.init.pid == pid for each in self.containers.values()))
 
     # What the test calls.
 
