@@ -325,6 +325,9 @@ def test_upgrades_of_the_monitor(node: Node, chance: random.Random, full: bool) 
 def test_kills_of_either_in_turn(node: Node, chance: random.Random, full: bool) -> None:
     count, kills = (100, 100) if full else (10, 6)
     play(node, story(node, chance, count, [node.kill_monitor, node.kill_daemon] * (kills // 2)))
+    missed = set(node.outputs) - {id for id, _ in node.exits}
+    print(f"exits that a subscriber missed while it had no daemon: {len(missed)} of {len(node.outputs)}")
+    assert max(Counter(node.exits).values()) == 1
     check_world(node)
 
 
