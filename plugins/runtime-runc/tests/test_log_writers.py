@@ -155,3 +155,17 @@ def test_an_end_that_came_while_nobody_lived(tmp_path: Path) -> None:
         assert text(await logged.close()) == b"last words"
 
     asyncio.run(main())
+
+
+def test_finished_while_somebody_may_still_write(tmp_path: Path) -> None:
+    async def main() -> None:
+        logged = Logged(tmp_path / "log", Entries())
+        os.write(logged.process, b"one\ntwo")
+        logged.writer.finish()
+        logged.writer.finish()
+        assert logged.writer.done.is_set() and not logged.ended
+        assert text((tmp_path / "log").read_bytes()) == b"one\ntwo"
+        for fd in (logged.process, logged.source, logged.spool, logged.log):
+            os.close(fd)
+
+    asyncio.run(main())

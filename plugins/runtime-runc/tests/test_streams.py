@@ -173,9 +173,14 @@ def test_a_terminal_is_handed_on(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def reopened(streams: Streams) -> dict[str, int]:
-    """What another process would have, if this one were killed now."""
-    return {role: os.dup(fd) for role, fd in streams.held().items()}
+async def killed(streams: Streams) -> dict[str, int]:
+    """What another process has when this one is killed now."""
+    held = {role: os.dup(fd) for role, fd in streams.held().items()}
+    assert streams._flows is not None
+    for each in streams._flows._outputs:
+        each.stop()
+    await streams.close()
+    return held
 
 
 def test_a_log_is_gone_on_with_and_moved(tmp_path: Path) -> None:
@@ -191,8 +196,7 @@ def test_a_log_is_gone_on_with_and_moved(tmp_path: Path) -> None:
         streams.started()
         os.write(out, b"one\ntw")
         await eventually(lambda: "one" in path.read_text())
-        escrow = reopened(streams)
-        await streams.close()
+        escrow = await killed(streams)
         again = Streams()
         again.adopt(stdio, escrow, stdin_open=False)
         os.write(err, b"three\n")
@@ -231,8 +235,7 @@ def test_a_terminal_into_a_file(tmp_path: Path) -> None:
         streams.started()
         os.write(slave, b"one\n")
         await eventually(lambda: path.read_bytes() == b"one\r\n")
-        escrow = reopened(streams)
-        await streams.close()
+        escrow = await killed(streams)
         os.write(slave, b"two\n")
         again = Streams()
         again.adopt(stdio, escrow, stdin_open=False)

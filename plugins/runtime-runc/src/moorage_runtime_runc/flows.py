@@ -47,9 +47,12 @@ class Flows:
             await each.done.wait()
 
     def stop(self) -> None:
-        """Move no more."""
+        """Move no more; into a log what there is is written."""
         for each in (*self._outputs, *([self._input] if self._input else [])):
-            each.stop()
+            if isinstance(each, LogWriter):
+                each.finish()
+            else:
+                each.stop()
 
     def reopen_log(self, path: Path) -> int:
         """Go on in another file at ``path``, whose descriptor is the result; the caller closes the other.

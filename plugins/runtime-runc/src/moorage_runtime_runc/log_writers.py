@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from moorage_runtime_runc.log_files import LogFile
 from moorage_runtime_runc.spools import Append, Spool
 
 log = logging.getLogger(__name__)
+
+_LAST = 16
+"""Times that a pipe can be emptied at the end: whoever fills it all the time would never come to one."""
 
 
 class LogWriter:
@@ -30,6 +34,17 @@ class LogWriter:
         self.done = asyncio.Event()
         self._go_on()
         self._loop.add_reader(source, self._ready)
+
+    def finish(self) -> None:
+        """Write what there is, although somebody may have more to say, and stop. Does nothing once it has ended."""
+        if self.done.is_set():
+            return
+        with contextlib.suppress(OSError):  # BlockingIOError, when nothing is left
+            for _ in range(_LAST):
+                if not self._spool.take(self._source):
+                    break
+        self._write(ended=True)
+        self.stop()
 
     def stop(self) -> None:
         """Write no more; what is in the source and the spool stays there. Does nothing once it has ended."""
