@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 
 from memories import group
 from sides import Bench
@@ -67,7 +68,7 @@ def _tallies(bench: Bench, clients: int) -> dict[tuple[str, str], Tally]:
             for binary in bench.options.binaries:
                 tenants = [stack.enter_context(closing(Tenant(side, room, binary))) for room in made]
                 tally = tallies[side.name, binary] = Tally()
-                runs.append((tally, lambda to, who=tenants, by=account: _block(who, by, bench.options.seconds, to)))
+                runs.append((tally, partial(_block, tenants, account, bench.options.seconds)))
         for _, run in runs:
             run(Tally())  # the first of each is not counted
         for _ in range(bench.options.lives):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from sides import Bench, Side
@@ -27,10 +28,14 @@ def measure(bench: Bench) -> list[Row]:
     for label, size, terminal in (("no terminal", _PLAIN, False), ("terminal", _TERMINAL, True)):
         with ExitStack() as stack:
             flows = {side.name: _flow(bench, side, stack, size, terminal=terminal) for side in sides}
-            ours, theirs = bench.in_turns(times, lambda side, number, of=flows: of[side.name]())
+            ours, theirs = bench.in_turns(times, partial(_turn, flows))
         aim = "as a pipe" if not terminal else "not slower"
         rows.append(Row(f"output, {label}", "MiB/s", median(ours), median(theirs), aim))
     return rows
+
+
+def _turn(flows: Mapping[str, Callable[[], float]], side: Side, number: int) -> float:
+    return flows[side.name]()
 
 
 def _words(size: int) -> list[str]:

@@ -129,12 +129,12 @@ class Tenant:
     def exec(self, exec_id: str, *words: str) -> None:
         """Run another program to its end."""
         spec = {**self.room.spec["process"], "args": words, "terminal": False}
-        named = {"container_id": self.room.id, "exec_id": exec_id}
-        self._call("Exec", tasks.ExecProcessRequest(**named, spec=typeurls.pack_json(typeurls.PROCESS, spec)))
+        id, packed = self.room.id, typeurls.pack_json(typeurls.PROCESS, spec)
+        self._call("Exec", tasks.ExecProcessRequest(container_id=id, exec_id=exec_id, spec=packed))
         waiting = self.wait(exec_id)
         self.start(exec_id)
         self.waited(waiting)
-        self._call("DeleteProcess", tasks.DeleteProcessRequest(**named))
+        self._call("DeleteProcess", tasks.DeleteProcessRequest(container_id=id, exec_id=exec_id))
 
     def _call(self, method: str, request: Any) -> None:
         self._calls.call(_PATH + method, self._namespace, request.SerializeToString())
