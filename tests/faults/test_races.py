@@ -11,30 +11,25 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from moorage_api.convert import payloads, timestamps
+from moorage_api.convert import timestamps
 from moorage_client.clients import Client, connect
 from moorage_client.containers import spec_payload
 from moorage_sdk import errors
 from moorage_sdk.containers import Container, Runtime
-from moorage_sdk.events import Payload
 from moorage_sdk.tasks import Exit
-from moorage_testkit import traces
-from moorage_testkit.daemons import Daemon, wait_until
+from moorage_testkit import lives, resources
+from moorage_testkit.daemons import Daemon
 from moorage_testkit.lives import Lives
-from moorage_testkit.traces import Place
+from moorage_testkit.resources import Balance
 from moorage_testkit.worlds import verify_world
 
 RUNC = Runtime("io.containerd.runc.v2")
 PATIENCE = 60.0
-SPARE = 5
 MONITOR = "io.containerd.runtime.v1.runc"
 TERMINATED = 77
 """The exit code of what was sent SIGTERM."""
@@ -44,9 +39,6 @@ UNTIL_TOLD = f"trap 'exit {TERMINATED}' TERM; while :; do sleep 0.01; done"
 STATUSES = {3, TERMINATED, 128 + signal.SIGKILL, 128 + signal.SIGTERM, 2}
 """2 is how Go's runtime, and so runc's init before it becomes the container's, ends of SIGTERM as pid 1."""
 EXEC_STATUSES = {5, 128 + signal.SIGKILL, 128 + signal.SIGTERM, 2}
-
-BEGIN = "/races/begin"
-NOTHING = Payload("google.protobuf.Empty", b"")
 
 REFUSALS = {
     "create": {"AlreadyExists", "NotFound"},
@@ -60,7 +52,7 @@ REFUSALS = {
 }
 """What a call may be answered besides being done. All others find their process, or do not."""
 
-REASONS = ("stopped", "not running", "does not exist", "paused", "no such process", "has exited", "exec failed")
+REASONS = ("stopped", "not running", "does not exist", "paused", "no such process", "has exited", "unable to freeze")
 """What the runtime may say where the monitor has no words of its own."""
 
 RACES = {
@@ -198,66 +190,15 @@ class Race:
     async def _resize(self, _: str) -> None:
         await self._ask("resize", self.tasks.resize(self.id, "", 80, 25))
 
-    def check(self, lives: Lives) -> None:
+    def check(self, heard: Lives) -> None:
         for exec_id, exited in self.waited:
             if exec_id and not exited.exited_at:
                 continue  # of one that could not be started
             told = [
-                (each.exit_status, timestamps.from_message(each.exited_at)) for each in lives.exits[self.id, exec_id]
+                (each.exit_status, timestamps.from_message(each.exited_at)) for each in heard.exits[self.id, exec_id]
             ]
             assert (exited.status, exited.exited_at) in told, f"{self.id} {exec_id}: {exited}, and not {told}"
             assert exited.status in (EXEC_STATUSES if exec_id else STATUSES), f"{self.id} {exec_id}: {exited}"
-
-
-@asynccontextmanager
-async def listening(client: Client) -> AsyncIterator[Lives]:
-    """Hears all events of the client's namespace, at the end until every container is deleted."""
-    lives = Lives()
-    standing = asyncio.Event()
-
-    async def listen() -> None:
-        async for envelope in client.events.subscribe():
-            if envelope.topic == BEGIN:
-                standing.set()
-            elif envelope.namespace == client.namespace:
-                lives.hear(envelope.timestamp, payloads.decode(envelope.event))
-
-    task = asyncio.create_task(listen())
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not standing.is_set():
-                await client.events.publish(BEGIN, NOTHING)
-                await asyncio.sleep(0.05)
-        yield lives
-        async with asyncio.timeout(PATIENCE):
-            while lives.open:
-                await asyncio.sleep(0.05)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-class Handles:
-    """Descriptors of the daemon and of its monitor, counted: what a race opens must be closed again."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._before = self._count()
-
-    def _count(self) -> Counter[str]:
-        pids = {"daemon": self._daemon.pid, "monitor": monitor(self._daemon)}
-        return Counter({name: len(list(Path(f"/proc/{pid}/fd").iterdir())) for name, pid in pids.items()})
-
-    def assert_closed(self) -> None:
-        """Those of the pools may grow by a few."""
-        wait_until(lambda: not self._count() - self._before - Counter(daemon=SPARE, monitor=SPARE), 20)
-
-
-def monitor(daemon: Daemon) -> int:
-    """The pid of its node monitor."""
-    found = traces.look(Place(daemon.root, daemon.state, daemon.namespaces), daemon.pid).processes
-    (pid,) = [process.pid for process in found if process.name == "moorage-monitor"]
-    return pid
 
 
 async def run(daemon: Daemon, namespace: str, spec: dict[str, Any], chance: random.Random, number: int) -> Counter[str]:
@@ -276,14 +217,14 @@ async def run(daemon: Daemon, namespace: str, spec: dict[str, Any], chance: rand
                 raise
 
     async with connect(daemon.address, namespace) as client:
-        async with listening(client) as lives:
+        async with lives.listening(client) as heard:
             async with asyncio.TaskGroup() as group:
                 for _ in range(4):
                     group.create_task(work(client))
-    lives.assert_told()
+    heard.assert_told()
     for race in races:
-        race.check(lives)
-        assert len(lives.exits[race.id, ""]) == lives.deleted[race.id]
+        race.check(heard)
+        assert len(heard.exits[race.id, ""]) == heard.deleted[race.id]
     return sum((race.done for race in races), Counter())
 
 
@@ -292,9 +233,9 @@ def test_ten_thousand_races(
     daemon: Daemon, namespace: str, spec: dict[str, Any], chance: random.Random, full: bool
 ) -> None:
     asyncio.run(run(daemon, namespace, spec, chance, len(RACES)))
-    handles = Handles(daemon)
+    balance = Balance(daemon.pid, resources.monitor(daemon))
     done = asyncio.run(run(daemon, namespace, spec, chance, 10_000 if full else 4 * len(RACES)))
     assert set(done) >= {"create", "start", "exec", "delete", "kill", "pause", "wait", "pids", "state", "close"}
     verify_world(daemon.world).assert_clean()
-    handles.assert_closed()
+    balance.assert_even()
     assert list((daemon.state / MONITOR / "tasks").iterdir()) == []  # the records of the monitor

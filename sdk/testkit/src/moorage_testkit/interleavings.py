@@ -4,8 +4,8 @@
         interleavings.run(lambda: race(seed), seed)
 
 Time is virtual: where nobody is ready it jumps to the next timer, so that sleeping costs nothing, and where there is
-no timer either nobody will ever go on, which is an AssertionError. So only what waits for no descriptor can be run; what
-goes to a thread is done between two steps of others. What a seed has shown it shows again.
+no timer either nobody will ever go on, which is an AssertionError. So only what waits for no descriptor can be run;
+what goes to a thread is done between two steps of others. What a seed has shown it shows again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Lives of containers as their events tell them, held against the order that containerd guarantees.
 
-    lives = Lives()
-    async for envelope in client.events.subscribe():
-        lives.hear(envelope.timestamp, payloads.decode(envelope.event))
-    lives.assert_told()
+    async with lives.listening(client) as heard:
+        ...
+    heard.assert_told()
 
 create < start < the exits of all execs < init's exit < delete; an exec is added, started and exits; nothing happens
 twice, nothing after the end, and no event is older than the one before it (cmd/containerd-shim-runc-v2/task/service.go
@@ -12,12 +11,21 @@ in containerd v2.3). An id may have several lives, one after the other.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from moorage_api.convert import timestamps
+from moorage_api.convert import payloads, timestamps
+from moorage_client.clients import Client
+from moorage_sdk.events import Payload
+
+PATIENCE = 60.0
+"""Seconds for a subscription to stand, and for the last event to come."""
+
+_BEGIN = "/lives/begin"
 
 
 @dataclass
@@ -143,3 +151,30 @@ def _resumed(event: Any, life: Life) -> str:
         return "it was not paused"
     life.paused = False
     return ""
+
+
+@asynccontextmanager
+async def listening(client: Client) -> AsyncIterator[Lives]:
+    """Hears what is told in the client's namespace, at the end until every container is deleted."""
+    lives, standing = Lives(), asyncio.Event()
+
+    async def listen() -> None:
+        async for envelope in client.events.subscribe():
+            if envelope.topic == _BEGIN:
+                standing.set()
+            elif envelope.namespace == client.namespace:
+                lives.hear(envelope.timestamp, payloads.decode(envelope.event))
+
+    task = asyncio.create_task(listen())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not standing.is_set():  # no answer says when a subscription stands
+                await client.events.publish(_BEGIN, Payload("google.protobuf.Empty", b""))
+                await asyncio.sleep(0.05)
+        yield lives
+        async with asyncio.timeout(PATIENCE):
+            while lives.open:
+                await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
