@@ -1,10 +1,12 @@
 """Speed and memory beside containerd: both daemons in one run, in turns, with the same runc and the same images.
 
-    python tests/bench/run.py --cache /var/cache/minbase          # everything; root, about five minutes
+    python tests/bench/run.py --cache /var/cache/minbase          # everything; root, about a quarter of an hour
     python tests/bench/run.py --only run --pairs 100
+    python tests/bench/run.py --only lives --binaries runc         # crun refuses a host with cgroup v1 and v2
 
-Numbers of a busy machine say little by themselves, so what counts is the ratio of medians taken alternately. Nothing
-here fails because of a number; the aims stand in the last column.
+Numbers of a busy machine say little by themselves, so what counts is the ratio of medians taken alternately, and where
+there is one the processor time. Ours is divided by theirs, so that of what there should be much of a ratio above 1 is
+good. Nothing here fails because of a number; the aims stand in the last column.
 """
 
 from __future__ import annotations
