@@ -38,10 +38,13 @@ i=0
 while :; do
     n=0
     while [ $n -lt 20 ]; do n=$((n+1)); i=$((i+1)); echo "line $i"; done
-    sleep 0.05
+    sleep {pause}
 done
 """
 SECONDS = 60
+
+ENDING = 10
+"""Containers that end around one kill, at most."""
 MONITOR = "moorage.monitor.v1.Monitor"
 
 Kill = Callable[[], Awaitable[None]]
@@ -277,17 +280,20 @@ async def story(node: Node, chance: random.Random, count: int, kills: Sequence[K
     With ``unseen``, statuses of what ends while nobody lives to see it, there are no terminals and no execs.
     """
     terminals = not unseen
-    writers = [f"w{number}" for number in range(count * 3 // 5)]
-    running = (node.run(id, WRITE, terminal=terminals and id[-1] in "13579") for id in writers)
+    writers = [f"w{number}" for number in range(count - min(count * 2 // 5, ENDING))]
+    # Every pause is a process, and all of them together are not to be more than the machine can start.
+    write = WRITE.replace("{pause}", f"{count / 200:.2f}")
+    running = (node.run(id, write, terminal=terminals and id[-1] in "13579") for id in writers)
     pids = dict(zip(writers, await asyncio.gather(*running), strict=True))
     execs = [(writers[number], f"x{number}") for number in range(2 if terminals else 0)]
     for id, exec_id in execs:
-        await node.exec(id, exec_id, WRITE, terminal=exec_id == "x1")
+        await node.exec(id, exec_id, write, terminal=exec_id == "x1")
     for turn, kill in enumerate(kills):
-        ids = [f"e{turn}n{number}" for number in range(count * 2 // 5)]
+        ids = [f"e{turn}n{number}" for number in range(min(count * 2 // 5, ENDING))]
         short = await asyncio.gather(*(node.begin_short(id, chance, terminals and id[-1] in "02468") for id in ids))
         await asyncio.sleep(chance.uniform(0, 1))
         await kill()
+        print(f"kill {turn + 1} of {len(kills)}", flush=True)
         await asyncio.gather(*(node.end_short(id, status, *unseen) for id, status in zip(ids, short, strict=True)))
     for id, pid in pids.items():
         found = await node.ask(lambda client, id=id: client.tasks.get(id))  # type: ignore[misc]
