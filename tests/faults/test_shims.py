@@ -5,21 +5,31 @@ The host's shim, and the one that ``MOORAGE_SHIM`` names.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from moorage_testkit import daemons, leftovers
+from moorage_api.convert import timestamps, typeurls
+from moorage_api.messages import events, ttrpc_events, types
+from moorage_client.clients import connect
+from moorage_testkit import daemons, leftovers, programs
 from moorage_testkit.daemons import Daemon, wait_until
 from moorage_testkit.worlds import verify_world
+from moorage_ttrpc import clients
 
 SHIMS = {"host": shutil.which("containerd-shim-runc-v2"), "named": os.environ.get("MOORAGE_SHIM")}
 
@@ -201,16 +211,150 @@ TRICKS: Tricks = {
 }
 
 
-@pytest.mark.parametrize("trick", TRICKS)
-def test_a_start_that_is_none_leaves_nothing(runs: Runs, tmp_path: Path, trick: str) -> None:
-    script, said = TRICKS[trick]
-    path = tmp_path / "containerd-shim-hostile-v1"
-    path.write_text(f'#!/bin/sh\ncase "$*" in *delete) exit 0;; esac\n{script}\n')
-    path.chmod(0o755)
-    failed = runs.ctr("run", "--null-io", "--runtime", str(path), runs.image, "web", "true", check=False)
-    assert failed.returncode and re.search(said, failed.stderr), failed.stderr
-    assert runs.tasks() == {} and not runs.bundle("web").exists()
-    runs.ctr("containers", "rm", "web", check=False)
+def test_starts_that_are_none_leave_nothing(runs: Runs, tmp_path: Path) -> None:
+    for trick, (script, said) in TRICKS.items():
+        path = tmp_path / trick / "containerd-shim-hostile-v1"
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\ncase "$*" in *delete) exit 0;; esac\n{script}\n')
+        path.chmod(0o755)
+        failed = runs.ctr("run", "--null-io", "--runtime", str(path), runs.image, trick, "true", check=False)
+        assert failed.returncode and re.search(said, failed.stderr), (trick, failed.stderr)
+        assert runs.tasks() == {} and not runs.bundle(trick).exists()
+        runs.ctr("containers", "rm", trick, check=False)
     assert runs.start("fine")
     runs.remove("fine")
     verify_world(runs.daemon.world).assert_clean()
+
+
+def frame(stream: int, data: bytes, length: int | None = None) -> bytes:
+    """A response of ttrpc, with a length of one's own choosing."""
+    return struct.pack(">IIBB", len(data) if length is None else length, stream, 2, 0) + data
+
+
+ANSWERS: dict[str, Callable[[int], bytes | None]] = {
+    "closes": lambda stream: None,
+    "closes-mid-frame": lambda stream: frame(stream, b"\x12", 1000),
+    "noise": lambda stream: random.Random(stream).randbytes(4096),
+    "too-long": lambda stream: frame(stream, b"x" * (5 << 20)),
+    "no-response": lambda stream: frame(stream, b"\xff\xff\xff"),
+    "no-message": lambda stream: frame(stream, b"\x12\x02\x08"),
+    "never": lambda stream: b"",
+}
+
+
+class Hostile:
+    """A listener that answers requests of ttrpc with the bytes of ``answer``, and hangs up where it has none."""
+
+    def __init__(self, path: Path, answer: Callable[[int], bytes | None]) -> None:
+        self.answer = answer
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        self.socket.listen()
+        self.asked = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.socket.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while len(head := connection.recv(10, socket.MSG_WAITALL)) == 10:
+                length, stream, _, _ = struct.unpack(">IIBB", head)
+                connection.recv(length, socket.MSG_WAITALL)
+                self.asked += 1
+                if (answer := self.answer(stream)) is None:
+                    return
+                connection.sendall(answer)
+                if self.answer is ANSWERS["closes-mid-frame"]:
+                    return
+
+
+SILENT = {"never", "noise", "too-long"}
+"""To these the caller has to put an end; then it takes some time until nothing is left."""
+
+
+@pytest.mark.parametrize(
+    "tricks",
+    [pytest.param(ANSWERS.keys() - SILENT, id="spoken"), pytest.param(SILENT, id="silent", marks=pytest.mark.full)],
+)
+def test_answers_that_are_none_leave_nothing(runs: Runs, tmp_path: Path, tricks: set[str]) -> None:
+    fine = runs.start("fine")
+    for trick in sorted(tricks):
+        address = runs.daemon.state.parent / trick
+        hostile = Hostile(address, ANSWERS[trick])
+        path = tmp_path / trick / "containerd-shim-hostile-v1"
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\ncase "$*" in *delete) exit 0;; esac\necho unix://{address}\n')
+        path.chmod(0o755)
+        words = ["run", "--null-io", "--runtime", str(path), runs.image, trick, "true"]
+        failed = runs.ctr(*(["--timeout", "3s"] if trick in SILENT else []), *words, check=False)
+        assert failed.returncode and hostile.asked, (trick, failed.stderr)
+        wait_until(lambda trick=trick: not runs.bundle(trick).exists(), 60)  # type: ignore[misc]
+        assert runs.tasks() == {"fine": (str(fine), "RUNNING")}
+        hostile.socket.close()
+        runs.ctr("containers", "rm", trick, check=False)
+    runs.remove("fine")
+    verify_world(runs.daemon.world).assert_clean()
+
+
+def test_a_cleanup_that_never_ends_is_not_waited_for(runs: Runs, tmp_path: Path) -> None:
+    """The task ends all the same, with the status that says that nobody knows."""
+    real = programs.shim(tmp_path)
+    path = tmp_path / "containerd-shim-slow-v1"
+    path.write_text(f'#!/bin/sh\ncase "$*" in *delete) exec sleep 600;; esac\nexec {real} "$@"\n')
+    path.chmod(0o755)
+    runs.start("web", str(path))
+
+    async def wait() -> int:
+        async with connect(runs.daemon.address, runs.namespace) as client:
+            waiting = asyncio.create_task(client.tasks.wait("web"))
+            await asyncio.sleep(0.2)
+            programs.kill(tmp_path, "web")
+            return (await asyncio.wait_for(waiting, 30)).status
+
+    assert asyncio.run(wait()) == 255
+    wait_until(lambda: not runs.tasks() and not runs.bundle("web").exists())
+    runs.ctr("containers", "rm", "web")
+    verify_world(runs.daemon.world).assert_clean()
+
+
+def test_a_flood_of_events_drowns_nobody(runs: Runs) -> None:
+    runs.start("fine")
+    before = resident(runs.daemon.pid)
+    event = ttrpc_events.ForwardRequest(
+        envelope=types.Envelope(
+            timestamp=timestamps.to_message(time.time_ns()),
+            namespace="somebody-elses",
+            topic="/tasks/exit",
+            event=typeurls.pack(events.TaskExit(container_id="fine", id="fine", pid=1, exit_status=3)),
+        )
+    ).SerializeToString()
+
+    async def flood(number: int) -> None:
+        client = await clients.connect(f"{runs.daemon.address}.ttrpc")
+        for _ in range(number):
+            await client.call("containerd.services.events.ttrpc.v1.Events", "Forward", event)
+        await client.close()
+
+    async def many() -> None:
+        await asyncio.gather(*(flood(500) for _ in range(20)))
+
+    with ThreadPoolExecutor(1) as pool:
+        flooding = pool.submit(asyncio.run, many())
+        while not flooding.done():
+            began = time.monotonic()
+            assert runs.tasks()["fine"][1] == "RUNNING"  # whatever an event says of it
+            assert time.monotonic() - began < 10
+        flooding.result()
+    wait_until(lambda: resident(runs.daemon.pid) < before + (64 << 20))
+    runs.remove("fine")
+    verify_world(runs.daemon.world).assert_clean()
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory."""
+    (line,) = (each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS"))
+    return int(line.split()[1]) << 10

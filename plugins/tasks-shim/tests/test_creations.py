@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from moorage_sdk.descriptors import Descriptor
 from moorage_sdk.events import Payload
 from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import Creation, Stdio
-from moorage_tasks_shim import records
+from moorage_tasks_shim import records, registries
 from moorage_testkit.fakes.activations import MemoryMountManager
 
 SPEC = b'{"ociVersion": "1.0.2", "hostname": "web"}'
@@ -44,6 +46,51 @@ def test_the_shim_gets_the_whole_request(house: Callable[..., Any]) -> None:
             bundle = here.bundles.bundle("ns", "web")
             assert request.bundle == bundle.path
             assert records.load(bundle) == records.Record(RUNTIME, stdio)
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_shim_that_never_answers_does_not_keep_the_id(
+    house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "GRACE", 0.2)
+
+    async def run() -> None:
+        here = house()
+        async with here.shim as shim:
+            shim.hang.add("Create")
+            asking = asyncio.create_task(here.manager.create("ns", creation()))
+            async with asyncio.timeout(10):
+                while not shim.calls["Create"]:
+                    await asyncio.sleep(0.01)
+                asking.cancel()
+                while here.registry.taken("ns", "web") or list(here.bundles.all()):
+                    await asyncio.sleep(0.01)
+            assert [each.id for each in here.runtime.cleaned] == ["web"]
+            shim.hang.clear()
+            assert await here.manager.create("ns", creation())
+            here.registry.close()
+
+    asyncio.run(run())
+
+
+def test_a_plugins_task_has_what_tools_look_for_in_its_bundle(
+    house: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that is read, and where its shim is, as every task of containerd has."""
+    own = tmp_path / "containerd-shim-runc-v2"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "mooraged")])
+
+    async def run() -> None:
+        here = house()
+        async with here.shim:
+            await here.creator.create("ns", creation())
+            bundle = Path(here.bundles.bundle("ns", "web").path)
+            assert (bundle / "shim-binary-path").read_text() == str(own)
+            os.close(os.open(bundle / "log", os.O_WRONLY | os.O_NONBLOCK))  # somebody reads
             here.registry.close()
 
     asyncio.run(run())

@@ -18,6 +18,9 @@ from moorage_tasks_shim.shims import Link, Links
 
 log = logging.getLogger(__name__)
 
+GRACE = 10.0
+"""Seconds that work goes on for which nobody waits any more: to finish is the cleaner end, as long as there is one."""
+
 R = TypeVar("R")
 T = TypeVar("T", bound=Resident)
 
@@ -80,7 +83,8 @@ class Registry(Generic[T]):
         """Do ``work``, which makes a resident of that id, and whose result is the answer.
 
         One that had the id before is removed to the end first, for both have the same bundle.
-        A caller that is cancelled leaves nothing: the work goes on to its end, and is undone behind its back.
+        A caller that is cancelled leaves nothing: the work goes on to its end, and is undone behind its back. What has
+        no end soon is cancelled, too.
         Raises errors.AlreadyExists, and as ``work`` does.
         """
         while going := self._going.get((namespace, id)):
@@ -214,6 +218,9 @@ class Registry(Generic[T]):
 
 async def _abandon(making: asyncio.Task[R], undo: Callable[[R], Awaitable[None]]) -> None:
     """The caller is gone, and would not know of what was made."""
-    await asyncio.wait([making])
+    await asyncio.wait([making], timeout=GRACE)
+    if not making.done():
+        making.cancel()  # which undoes it: a shim that never answers would keep the id for ever
+        await asyncio.wait([making])
     if not making.cancelled() and making.exception() is None:
         await undo(making.result())
