@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -157,3 +158,47 @@ def test_a_daemon_that_dies_is_not_waited_for() -> None:
             await until(lambda: list(custody.held) == ["ns/c//stdout"])
 
     play(scenario)
+
+
+def test_what_the_daemon_tells_arrives_and_it_hears_of_drops() -> None:
+    """A message to nobody is lost; whoever connects is told again by the caller."""
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory(prefix="moorage-deposit-") as folder, pipe() as (read, _):
+            told: list[tuple[str, int, int]] = []
+            dropped: list[tuple[str, ...]] = []
+            given = Deposits(lambda *ended: told.append(ended))
+            given.serve(escrows.listen(Path(folder, "s")))
+            custody = Custody(lambda: None, dropped.append)
+            ended = escrows.Message(escrows.ENDED, ("ns/c//",), 137, 5)
+            custody.tell(ended)
+            custody.connect(Path(folder, "s"))
+            custody.tell(ended)
+            await until(lambda: bool(told))
+            assert told == [("ns/c//", 137, 5)]
+            given.state("ns/c//", {"pidfd": read})
+            given.state("ns/c//", {})
+            await given.settled()
+            assert dropped == [("ns/c//pidfd",)]
+            custody.close()
+            given.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_a_successor_gets_the_socket_where_daemons_wait() -> None:
+    async def main() -> None:
+        with tempfile.TemporaryDirectory(prefix="moorage-deposit-") as folder, pipe() as (read, _):
+            path = Path(folder, "s")
+            first, second, custody = Deposits(), Deposits(), Custody(lambda: None)
+            assert first.hand_over() == -1
+            first.serve(escrows.listen(path))
+            fd = first.hand_over()
+            custody.connect(path)  # while nobody is there to take it
+            second.serve(socket.socket(fileno=fd))
+            second.state("ns/c//", {"pidfd": read})
+            await until(lambda: list(custody.held) == ["ns/c//pidfd"])
+            custody.close()
+            second.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from moorage_runtime_runc import reapers
 from moorage_runtime_runc.reapers import UNKNOWN, Reaper
 from moorage_sys import pidfds
 
@@ -126,6 +127,36 @@ def test_a_foreign_zombie_waits_for_its_parent_without_spinning() -> None:
         after = os.times()
         assert after.user - before.user < 0.2
         assert (await watch.ended).code == 137
+        parent.stdout.close()
+        await reaper.watch(parent.pid).ended
+        parent.returncode = 0
+
+    with_reaper(scenario)
+
+
+@pytest.mark.parametrize("when", ["before", "after", "never"])
+def test_where_the_kernel_does_not_tell_whoever_reaps_it_does(
+    when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pidfds, "has_exit_info", lambda: False)
+    monkeypatch.setattr(reapers, "PATIENCE", 0.3)
+
+    async def scenario(reaper: Reaper) -> None:
+        parent = subprocess.Popen([sys.executable, "-c", GRANDCHILD], stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        watch = reaper.adopt(pid, os.pidfd_open(pid), "ns/c//")
+        other = reaper.adopt(os.getppid(), os.pidfd_open(os.getppid()), "ns/d//")
+        if when == "before":
+            reaper.told("ns/c//", 9, 77)
+        os.kill(pid, signal.SIGKILL)
+        if when == "after":
+            await asyncio.sleep(0.1)
+            reaper.told("ns/c//", 9, 77)
+        ended = await watch.ended
+        assert not other.ended.done()
+        assert (ended.code, ended.at) == (9, 77) if when != "never" else ended.code == UNKNOWN
+        assert ("ended as nobody's child" in caplog.text) == (when == "never")
         parent.stdout.close()
         await reaper.watch(parent.pid).ended
         parent.returncode = 0
