@@ -36,7 +36,7 @@ from moorage_testkit.lives import Lives
 from moorage_ttrpc.methods import Call
 from moorage_ttrpc.peers import Peer
 
-SEEDS = 2000 if os.environ.get("MOORAGE_SCALE") == "full" else 8
+SEEDS = 2000 if os.environ.get("MOORAGE_SCALE") == "full" else 6
 KILL, TERM, WINCH = 9, 15, 28
 
 REFUSALS = {
