@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moorage_runtime_runc import shims
 from moorage_runtime_runc.supervisors import NAMES, Place
 from moorage_sdk import errors
 from moorage_sdk.runtimes import Endpoint, Runtime
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
     from moorage_sdk.events import Payload
     from moorage_sdk.tasks import Bundle
 
-FILE = "shim-cgroup"
-"""In a bundle: the cgroup of the monitor that carries it. There is none for the node's own."""
-
-LINGER = 2.0
-"""Seconds that a monitor of a cgroup stays without containers."""
+FILE, LINGER = shims.CGROUP, shims.CGROUP_LINGER
 
 Inspect = Callable[["Payload | None"], Awaitable[None]]
 
