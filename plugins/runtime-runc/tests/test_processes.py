@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def test_one_that_failed_to_start_or_was_deleted_before() -> None:
         await gone.deleted()
         with pytest.raises(errors.NotFound, match="deleted before it was started"):
             await waiting
+
+    asyncio.run(main())
+
+
+def test_one_that_failed_to_start_and_then_did_is_waited_for() -> None:
+    """The wait for the second attempt was over at once, with status 255."""
+
+    async def main() -> None:
+        process, reaper = Process("e", Stdio()), Reaper()
+        process.never_started()
+        with subprocess.Popen(["sleep", "60"]) as program:
+            process.born(program.pid, reaper)
+            waiting = asyncio.create_task(process.wait())
+            await asyncio.sleep(0.05)
+            assert not waiting.done() and process.exit_status == 0
+            process.ended(Ended(5, 1))
+            await asyncio.wait_for(waiting, 5)
+            program.kill()
+        process.settled()
+        reaper.close()
 
     asyncio.run(main())
 
