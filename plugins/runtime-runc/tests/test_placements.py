@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -164,7 +163,7 @@ def test_a_monitor_lives_in_the_cgroup_and_leaves_it(cgroup: str, state: Path) -
     asyncio.run(run())
 
 
-def test_a_monitor_that_was_about_to_leave_is_replaced(cgroup: str, state: Path) -> None:
+def test_a_monitor_that_leaves_is_waited_for_and_replaced(cgroup: str, state: Path) -> None:
     """It stops listening before it ends, and whoever comes in between must not be refused."""
 
     async def run() -> None:
@@ -174,21 +173,29 @@ def test_a_monitor_that_was_about_to_leave_is_replaced(cgroup: str, state: Path)
             made.append(MonitorRuntime(each))
             return made[-1]
 
-        monitors = Monitors(Place(state, str(state.parent / "d.sock"), str(state.parent / "d.ttrpc")), make)
+        node = Place(state, str(state.parent / "d.sock"), str(state.parent / "d.ttrpc"))
+        monitors = Monitors(node, make)
         bundle = Bundle(str(state.parent), "ns", "c")
-        await monitors.start(bundle, options(cgroup))
-        leaving: Any = made[-1]._process
-        leaving.send_signal(signal.SIGSTOP)
-        leaving.terminate()
-        with socket.socket(socket.AF_UNIX) as waiting:  # as far as it can be seen from outside, it serves
-            waiting.connect(str(made[-1]._place.socket))
-        leaving.send_signal(signal.SIGCONT)
-        await monitors.start(bundle, options(cgroup))
+        place = placements.inside(node, cgroup)
+        place.state.mkdir()
+        # As one that has closed its socket and still has its directory.
+        leaving = os.open(place.state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(leaving, fcntl.LOCK_EX)
+        starting = asyncio.create_task(monitors.start(bundle, options(cgroup)))
+        async with asyncio.timeout(20):
+            while "another monitor serves" not in _read(place.state / "monitor.log"):
+                await asyncio.sleep(0.02)
+        assert not starting.done()
+        os.close(leaving)
+        assert Path((await starting).path) == place.socket
         monitor: Any = made[-1]._process
-        assert monitor.pid != leaving.pid and await asyncio.to_thread(leaving.wait, 30) == 0
         assert await asyncio.to_thread(monitor.wait, 30) == 0
 
     asyncio.run(run())
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def test_a_monitor_without_its_cgroup_serves_nothing(state: Path) -> None:
