@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ class Task:
     def __init__(self, say: Any, spec: dict[str, Any], script: str, **process: Any) -> None:
         self.say, self.process = say, {**spec["process"], **process}
         say.passed_over.append("/tasks/delete")  # containerd's shim may be shut down before it told
+        self.starts: Counter[str] = Counter()
         self.id = f"task-{zlib.crc32(say.name.encode()):x}"
         cgroup = {"cgroupsPath": f"/moorage-wire-{self.id}"}
         whole = {
@@ -48,7 +50,12 @@ class Task:
         await self.say.client.verdict("containers", "Delete", {"id": self.id}, namespace=self.say.namespace)
 
     async def __call__(self, method: str, note: str = "", **fields: Any) -> Any:
-        return await self.say("tasks", method, note, container_id=self.id, **fields)
+        got = await self.say("tasks", method, note, container_id=self.id, **fields)
+        if method == "Start" and got is not None:  # the answer may come before the event
+            topic = "/tasks/exec-started" if fields.get("exec_id") else "/tasks/start"
+            self.starts[topic] += 1
+            await self.say.hear(topic, self.starts[topic])
+        return got
 
     async def exec(self, exec_id: str, script: str, note: str = "") -> None:
         process = json.dumps({**self.process, "args": ["sh", "-c", script]}).encode()
