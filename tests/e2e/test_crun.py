@@ -19,7 +19,7 @@ CONFIG = 'version = 2\n[plugins."io.containerd.runtime.v1.runc"]\nbinary = "{bin
 ID = f"crun-{os.getpid()}"
 
 
-@pytest.fixture(scope="module", params=["by configuration", "by the client"])
+@pytest.fixture(scope="module", params=["by configuration", pytest.param("by the client", marks=pytest.mark.full)])
 def node(request: pytest.FixtureRequest, archive: Path) -> Iterator[tuple[Daemon, list[str]]]:
     """A daemon and the flags of ``ctr run`` that are needed for crun there."""
     if os.geteuid() or not all(map(shutil.which, ("crun", "ctr", "runc"))):

@@ -48,9 +48,7 @@ def test_overlay_that_maps_no_ids(base: Path, namespace: str, archive: Path) -> 
         look = ("stat", "-c", "%u", "/", "/bin/busybox")
         labelled = ("run", "--rm", "--remap-labels", *REMAPPED, BUSYBOX, "l", *look)
         assert daemon.ctr("-n", namespace, *labelled).stdout.split() == ["0", "65534"]
-        daemon.restart()
-        words = "takes no id-mapped directories"
-        assert daemon.log.read_text().count(words) == 2  # once for each start
+        assert daemon.log.read_text().count("takes no id-mapped directories") == 1
         verify_world(daemon.world).assert_clean()
 
 
