@@ -40,7 +40,7 @@ class _Call:
     """As much of a ttrpc call as the handlers look at."""
 
     def __init__(self, context: Any) -> None:
-        told = dict(context.invocation_metadata())
+        told: dict[str, str] = dict(context.invocation_metadata())
         self._values = {NAMESPACE: told.get(HEADER, "")}
 
     def value(self, key: str) -> str:
