@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 _CREATED = "task in created state"
 _STOPPED = "a stopped container"
 
+_ATTEMPTS = 3
+
 _LOOKS, _LOOK = 20, 0.005
 """How often, and with how many seconds in between, it is looked whether a start that failed was one after all."""
 
@@ -215,10 +217,12 @@ class Container:
         try:
             await command
         except errors.Error as error:
-            with contextlib.suppress(errors.Error):
-                if (state := await self.runtime.state()) in states:
-                    log.warning("container %s/%s: %s, although: %s", self.namespace, self.id, state, error)
-                    return
+            for _ in range(_ATTEMPTS):  # to be told: one that is frozen unknown to us could not be killed
+                with contextlib.suppress(errors.Error):
+                    if (state := await self.runtime.state()) in states:
+                        log.warning("container %s/%s: %s, although: %s", self.namespace, self.id, state, error)
+                        return
+                    break
             raise
 
     def refuse_start(self) -> None:
