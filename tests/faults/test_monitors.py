@@ -244,6 +244,12 @@ def namespace() -> str:
 
 
 @pytest.fixture
+def daemon(base: Path, namespace: str) -> Iterator[Daemon]:
+    with Daemon(moorage(), base, namespaces=[namespace]) as daemon:
+        yield daemon
+
+
+@pytest.fixture
 def rootfs(base: Path) -> Path:
     rootfs = base / "rootfs"
     for each in ("bin", "proc", "dev", "sys"):
