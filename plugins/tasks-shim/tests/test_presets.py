@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,11 @@ def under(carriers: Carriers, presets: Presets) -> None:
 
 
 @pytest.fixture
-def shim(tmp_path: Path) -> Path:
-    return programs.shim(tmp_path)
+def shim(tmp_path: Path) -> Iterator[Path]:
+    yield programs.shim(tmp_path)
+    for id in ("c", "pod"):
+        with suppress(OSError):
+            programs.kill(tmp_path, id)
 
 
 def test_a_task_is_made_of_what_the_preset_says(house: Callable[..., Any], tmp_path: Path, shim: Path) -> None:
