@@ -94,11 +94,31 @@ def test_the_limit_of_open_files_is_the_original_one() -> None:
 def test_the_limit_that_a_daemon_was_started_with_goes_before_ours() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     ask = ("sh", "-c", "ulimit -Sn; ulimit -Hn; echo $MOORAGE_RLIMIT_NOFILE")
-    told = {**os.environ, spawns.FILES: f"555:{hard}"}
-    assert Spawner(told).files == (555, hard)
-    assert run(Spawner(told), *ask).split() == ["555", str(hard)]
-    assert run(Spawner(told, files=(444, hard)), *ask).split() == ["444", str(hard)]
+    told = {**os.environ, spawns.FILES: f"{hard - 5}:{hard}"}
+    assert Spawner(told).files == (hard - 5, hard)
+    assert run(Spawner(told), *ask).split() == [str(hard - 5), str(hard)]
+    assert run(Spawner(told, files=(hard - 6, hard)), *ask).split() == [str(hard - 6), str(hard)]
     assert Spawner({**told, spawns.FILES: "x:"}).files == resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+def test_more_descriptors_than_the_limit_of_the_child() -> None:
+    """posix_spawn(3) refuses numbers that the limit forbids, which is the child's at that moment."""
+    code = """
+import os, resource
+from moorage_runtime_runc.spawns import Spawner
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+spawner = Spawner()
+spawner.raise_limit()
+ends = [os.pipe() for _ in range(200)]
+read, write = ends[-1]
+for _ in range(2):
+    assert os.waitpid(spawner.spawn(["sh", "-c", "ulimit -Sn"], {1: write, 3: write, 4: write, 5: write}), 0)[1] == 0
+    assert os.read(read, 99) == b"128\\n"
+os.close(write)
+assert os.read(read, 99) == b"", "an end stays open"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_systemds_variables_are_dropped() -> None:

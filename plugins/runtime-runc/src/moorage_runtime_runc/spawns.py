@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 DROPPED = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -18,6 +19,9 @@ FILES = "MOORAGE_RLIMIT_NOFILE"
 
 _ABOVE = 64
 """Descriptors are lifted above this before they are given their numbers, so that none overwrites another."""
+
+_PLACES = 8
+"""More descriptors than any program of ours is given."""
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
@@ -32,6 +36,7 @@ class Spawner:
         base = os.environ if env is None else env
         self._env = {name: value for name, value in environment(base).items() if name != FILES}
         self._files = files or _told(base.get(FILES, "")) or resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._places: tuple[int, ...] = ()
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -44,9 +49,14 @@ class Spawner:
         return self._files
 
     def raise_limit(self) -> None:
-        """Raise our own soft limit to the hard one; what we start gets the original back."""
+        """Raise our own soft limit to the hard one; what we start gets the original back.
+
+        To be called early, while there are numbers below the original limit: posix_spawn(3) takes no others.
+        """
         _, hard = self._files
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if not self._places:
+            self._places = tuple(fcntl.fcntl(_null(), fcntl.F_DUPFD_CLOEXEC, _ABOVE) for _ in range(_PLACES))
 
     def spawn(
         self,
@@ -62,8 +72,9 @@ class Spawner:
         Raises OSError, also when the program cannot be executed.
         """
         wanted = {0: None, 1: None, 2: None, **descriptors}
+        places = iter(self._places)
         with contextlib.ExitStack() as lifted:
-            actions = [_action(number, fd, lifted) for number, fd in sorted(wanted.items())]
+            actions = [_action(number, fd, next(places, None), lifted) for number, fd in sorted(wanted.items())]
             with self._original_limit(), _inside(folder):
                 return os.posix_spawnp(
                     argv[0],
@@ -115,10 +126,19 @@ def _inside(folder: Path | None) -> Iterator[None]:
 
 
 def _action(
-    number: int, fd: int | None, lifted: contextlib.ExitStack
+    number: int, fd: int | None, place: int | None, lifted: contextlib.ExitStack
 ) -> tuple[int, ...] | tuple[int, int, str, int, int]:
     if fd is None:
         return (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY, 0)
-    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
-    lifted.callback(os.close, high)
+    if place is None:
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+        lifted.callback(os.close, high)
+    else:
+        high = os.dup2(fd, place, inheritable=False)
+        lifted.callback(os.dup2, _null(), place, inheritable=False)
     return (os.POSIX_SPAWN_DUP2, high, number)
+
+
+@cache
+def _null() -> int:
+    return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
