@@ -300,6 +300,7 @@ def test_answers_that_are_none_leave_nothing(runs: Runs, tmp_path: Path, tricks:
     verify_world(runs.daemon.world).assert_clean()
 
 
+@pytest.mark.full
 def test_a_cleanup_that_never_ends_is_not_waited_for(runs: Runs, tmp_path: Path) -> None:
     """The task ends all the same, with the status that says that nobody knows."""
     real = programs.shim(tmp_path)

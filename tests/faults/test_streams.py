@@ -190,6 +190,7 @@ class Reader(threading.Thread):
         return bytes(self._data)
 
 
+@pytest.mark.full
 def test_both_killed_at_once_where_output_is_relayed(
     base: Path, namespace: str, rootfs: Path, chance: random.Random
 ) -> None:

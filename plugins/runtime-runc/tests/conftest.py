@@ -252,7 +252,7 @@ def node(request: pytest.FixtureRequest) -> Iterator[Node]:
 
 def _clean_up(node: Node) -> None:
     if node.process is not None and node.process.poll() is None:
-        node.stop()
+        node.stop(signal.SIGKILL)  # it would wait a second for somebody to take its last events
     for bundle in folders(node.folder / "bundles"):
         for runtime in {node.binary, "runc"}:
             command = [runtime, "--root", f"{RUNC_ROOT}/{NAMESPACE}", "delete", "--force", bundle.name]

@@ -13,6 +13,19 @@ from moorage_api.messages import runc_options
 from moorage_sdk import errors
 
 
+def test_what_a_killed_runc_leaves_keeps_no_exec_from_beginning(scenario: Any) -> None:
+    async def body(node: Any) -> None:
+        bundle = node.bundle()
+        await node.create(bundle)
+        await node.call("Start")
+        (bundle / ".exec-e.pid").write_text("")  # it is renamed when the pid is in it
+        with pytest.raises(errors.Error, match="file exists"):
+            await node.exec("e", "sleep", "1000")
+        assert (await node.call("Start", exec_id="e")).pid
+
+    scenario(body)
+
+
 def test_execs(scenario: Any) -> None:
     async def body(node: Any) -> None:
         await node.create(node.bundle())

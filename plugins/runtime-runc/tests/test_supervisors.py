@@ -81,6 +81,7 @@ def test_a_monitor_of_ours_is_not_asked_again_and_a_dead_one_is_replaced(
         await runtime.start(wanted)
         assert asked and sockets.alive(path)
         assert runtime._process is not None and runtime._process.pid != first.pid
+        runtime.close()
         assert await asyncio.to_thread(runtime._process.wait, 20) == 0
 
     asyncio.run(main())
@@ -127,6 +128,7 @@ def test_find_and_cleanup_after_the_monitor_died(scenario: Any) -> None:
         await runtime.cleanup(bundle(kept))
         assert not Path(f"/proc/{pid}").exists()
         await node.until_event("TaskDelete", container_id="c")
+        runtime.close()
         assert await asyncio.to_thread(runtime._process.wait, 20) == 0  # type: ignore[union-attr]
 
     scenario(body)

@@ -121,6 +121,7 @@ async def load(node: Any) -> list[int]:
         codes.append(living.result().exit_status)
 
 
+@pytest.mark.full
 def test_while_the_runtime_is_busy_it_is_refused_and_nothing_is_held_up(scenario: Any) -> None:
     async def body(node: Any) -> None:
         # Start waits for a reader that does not come, which is no time to go.

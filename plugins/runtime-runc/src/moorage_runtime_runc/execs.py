@@ -64,7 +64,7 @@ async def _begin(container: Container, process: Process, host: Host) -> int:
         raise
     process.status = Status.RUNNING
     container.announce(events.TaskExecStarted(container_id=container.id, exec_id=process.id, pid=process.pid))
-    pid_file(container, process).unlink(missing_ok=True)  # not before its pid is in the record
+    forget_pid(container, process)  # not before it is in the record
     assert process.watch is not None
     container.exits.follow_exec(process, process.watch)
     return process.pid
@@ -82,13 +82,21 @@ async def _give_up(container: Container, process: Process) -> None:
     process.never_started()
     await process.streams.close()
     process.settled()
-    pid_file(container, process).unlink(missing_ok=True)
+    forget_pid(container, process)
     await container.exits.leave(process)
 
 
 def pid_file(container: Container, process: Process) -> Path:
     """Where the runtime writes the pid; the prefix keeps an exec of the name "init" apart from init."""
     return container.bundle / f"exec-{process.id}.pid"
+
+
+def forget_pid(container: Container, process: Process) -> None:
+    """Remove the file, and that of another name which runc writes first: one that was killed leaves it, and with it no
+    exec of that id could begin."""
+    path = pid_file(container, process)
+    for each in (path, path.with_name(f".{path.name}")):
+        each.unlink(missing_ok=True)
 
 
 async def _open_streams(container: Container, process: Process, host: Host) -> streams.Streams:

@@ -140,9 +140,10 @@ class MonitorRuntime(Runtime):
                 self._modernising = asyncio.get_running_loop().create_task(self._modernise())
 
     async def _begin(self) -> None:
+        await self._buried()
         if self._custody.held:
             log.warning("node monitor: gone, and containers are left: starting another")
-            await self._inherit()
+            self._inherit()
         self._spawn()
         try:
             async with asyncio.timeout(self._timeout):
@@ -176,16 +177,18 @@ class MonitorRuntime(Runtime):
                 log.error("%s", error)
             await asyncio.sleep(0.1)
 
-    async def _inherit(self) -> None:
-        """Where the kernel asks for it, become the parent of what is left, which is so once the dead one is reaped."""
-        self._reaped = ()
-        if self._process is None or not self._orphans.needed:
-            return
+    async def _buried(self) -> None:
+        """The one that died is reaped. It closes its ends a moment before it can be."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DEATH):
-                while self._process.poll() is None:
+                while self._lives():
                     await asyncio.sleep(0.005)
-        self._reaped = tuple(self._orphans.adopt(self._process.pid, self._custody.held))
+
+    def _inherit(self) -> None:
+        """Where the kernel asks for it, become the parent of what is left, which is so once the dead one is reaped."""
+        self._reaped = ()
+        if self._process is not None and self._orphans.needed:
+            self._reaped = tuple(self._orphans.adopt(self._process.pid, self._custody.held))
 
     def _ended(self, name: str, code: int, at: int) -> None:
         self._custody.tell(Message(escrows.ENDED, (name,), code, at))
@@ -230,8 +233,6 @@ class MonitorRuntime(Runtime):
         state = self._place.state
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._place.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._process is not None:
-            self._process.poll()  # reap the one that died
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         output = os.open(self._log(), flags, 0o600)
         held = self._custody.held

@@ -125,5 +125,5 @@ class Tasks:
 
     def _forget_files(self, namespace: str, id: str, bundle: Path) -> None:
         self._index.remove(namespace, id)
-        for name in (records.FILE, "init.pid"):
+        for name in (records.FILE, "init.pid", ".init.pid"):
             (bundle / name).unlink(missing_ok=True)
