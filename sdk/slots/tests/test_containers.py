@@ -2,7 +2,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from moorage_sdk.containers import Container, Containers, Runtime
+from moorage_sdk import errors
+from moorage_sdk.containers import Container, Containers, Runtime, parse_spec
 from moorage_sdk.events import Payload
 
 
@@ -20,3 +21,13 @@ def test_records_do_not_share_what_they_leave_out() -> None:
 
 def test_a_store_must_do_everything() -> None:
     assert Containers.__abstractmethods__ == {"get", "list", "create", "update", "delete"}
+
+
+@pytest.mark.parametrize("spec", [b"", b"{", b"[]", b"null", b'"text"', b"\xff", b"[" * 100_000])
+def test_a_spec_that_is_none_is_refused_by_the_name_of_its_container(spec: bytes) -> None:
+    with pytest.raises(errors.InvalidArgument, match=r'spec of container "web": .*: invalid argument'):
+        parse_spec("web", spec)
+
+
+def test_a_spec() -> None:
+    assert parse_spec("web", b'{"root": {"path": "rootfs"}}') == {"root": {"path": "rootfs"}}

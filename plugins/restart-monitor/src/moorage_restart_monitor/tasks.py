@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from moorage_restart_monitor import policies
 from moorage_sdk import errors
-from moorage_sdk.containers import Container
+from moorage_sdk.containers import Container, parse_spec
 from moorage_sdk.metadata import Metadata, View
 from moorage_sdk.mounts import Mount
 from moorage_sdk.tasks import Creation, Stdio, TaskManager
@@ -78,7 +78,7 @@ def creation_of(view: View, container: Container) -> Creation:
     """The task that the record describes. Raises errors.FailedPrecondition, errors.InvalidArgument, errors.NotFound."""
     if container.spec is None:
         raise errors.FailedPrecondition(f'container "{container.id}": has no spec: failed precondition')
-    spec = _parsed(container.id, container.spec.value)
+    spec = parse_spec(container.id, container.spec.value)
     if container.labels.get(policies.LOG_PATH):
         log.warning('container "%s": label %s has no effect, use %s', container.id, policies.LOG_PATH, policies.LOG_URI)
     sink = container.labels.get(policies.LOG_URI, "")
@@ -120,16 +120,6 @@ def _sandbox(view: View, container: Container) -> str:
         except errors.NotFound:
             return ""
     return ""
-
-
-def _parsed(id: str, spec: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(spec)
-    except (ValueError, RecursionError) as error:
-        raise errors.InvalidArgument(f'spec of container "{id}": {error}: invalid argument') from error
-    if not isinstance(parsed, dict):
-        raise errors.InvalidArgument(f'spec of container "{id}": not a JSON object: invalid argument')
-    return parsed
 
 
 def _table(spec: dict[str, Any], key: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Layout and modes are those of core/runtime/v2/bundle.go in containerd v2.3. Ever
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from moorage_sdk import errors
+from moorage_sdk.containers import parse_spec
 from moorage_sdk.tasks import Bundle
 from moorage_sys import files, mounts, paths
 
@@ -33,12 +33,12 @@ class Bundles:
 
         Raises errors.InvalidArgument for a specification that is not a JSON object, OSError.
         """
-        return self._made(namespace, id, spec, _remapped_group(_parse(id, spec)))
+        return self._made(namespace, id, spec, _remapped_group(parse_spec(id, spec)))
 
     def create_any(self, namespace: str, id: str, spec: bytes | None) -> Bundle:
         """Make a bundle whose configuration only its runtime understands, or that has none. Raises OSError."""
         try:
-            group = _remapped_group(_parse(id, spec or b"{}"))
+            group = _remapped_group(parse_spec(id, spec or b"{}"))
         except errors.InvalidArgument:
             group = 0
         return self._made(namespace, id, spec, group)
@@ -131,16 +131,6 @@ def _entries(base: Path) -> Iterator[tuple[str, str]]:
             for entry in sorted(namespace.iterdir()):
                 if entry.is_dir() and not entry.name.startswith("."):
                     yield namespace.name, entry.name
-
-
-def _parse(id: str, spec: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(spec)
-    except (ValueError, RecursionError) as error:
-        raise errors.InvalidArgument(f'spec of container "{id}": {error}: invalid argument') from error
-    if not isinstance(parsed, dict):
-        raise errors.InvalidArgument(f'spec of container "{id}": not a JSON object: invalid argument')
-    return parsed
 
 
 def _remapped_group(spec: dict[str, Any]) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from moorage_sdk import errors
 from moorage_sdk.events import Payload
 
 
@@ -32,6 +35,17 @@ class Container:
     extensions: Mapping[str, Payload] = field(default_factory=dict)
     created_at: int = 0
     updated_at: int = 0
+
+
+def parse_spec(id: str, spec: bytes) -> dict[str, Any]:
+    """The specification of the container ``id``. Raises errors.InvalidArgument for what is not a JSON object."""
+    try:
+        parsed = json.loads(spec)
+    except (ValueError, RecursionError) as error:
+        raise errors.InvalidArgument(f'spec of container "{id}": {error}: invalid argument') from error
+    if not isinstance(parsed, dict):
+        raise errors.InvalidArgument(f'spec of container "{id}": not a JSON object: invalid argument')
+    return parsed
 
 
 class Containers(ABC):
