@@ -3,8 +3,8 @@
 To move one the kernel takes ``cgroup_threadgroup_rwsem`` for writing, and before that it waits until every processor
 was seen at rest: 8 to 16 ms on Linux 6.18 at 250 Hz. Whoever comes soon after need not wait again. So before a runtime
 is started the wait begins on a thread, by a move that changes nothing: of ourselves into the cgroup in which we are.
-On two cores a Create by runc 1.1 takes 27 ms instead of 36, and an exec saves as much. Where cgroups are mounted with
-``favordynmods`` nobody waits, and this is one system call too many.
+On two cores a Create by runc 1.1 takes 27 ms instead of 36; what an exec saves was not measured. Where cgroups are
+mounted with ``favordynmods`` nobody waits, and this is one system call too many.
 """
 
 from __future__ import annotations

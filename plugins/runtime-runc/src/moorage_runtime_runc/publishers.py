@@ -42,7 +42,7 @@ _TIMEOUT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _LAG = 0.002
 """Seconds by which an event comes after what it tells of. Else the answer to the call that brought it about would wait
-until we have sent and the daemon has handled it, which is 1 ms for each of Create, Start and Delete."""
+until we have sent and the daemon has handled it: about 1 ms in a trace of one Create, not compared otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _mentioning(path: str) -> Iterable[Entry]:
     """Entries that have ``path`` somewhere, and few others. Raises OSError.
 
     A node with a thousand containers has some thousand mounts, and to take all of them to pieces for the sake of one
-    directory takes 5 ms.
+    directory takes about 5 ms (reckoned from 27 of them).
     """
     wanted = _ESCAPED.sub(lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
     with open("/proc/self/mountinfo", "rb") as file:
